@@ -1,0 +1,129 @@
+#include "httpd/config/config_loader.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <istream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+#include "httpd/config/config_checker.h"
+#include "httpd/config/config_parser.h"
+#include "httpd/config/text_source.h"
+
+namespace pollux::httpd {
+namespace {
+
+// So that a wrong path, such as one to a device, ends in a message.
+constexpr size_t kMaxTextBytes = 16 * 1024 * 1024;
+
+LoadedConfig Failed(absl::string_view file, absl::string_view message) {
+  LoadedConfig loaded;
+  loaded.errors.push_back({std::string(file), 0, 0, std::string(message)});
+  return loaded;
+}
+
+// Messages quote the text, which may hold anything.
+std::string WithoutControls(absl::string_view message) {
+  std::string clean;
+  for (char c : message) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      absl::StrAppendFormat(&clean, "\\x%02x", static_cast<uint8_t>(c));
+    } else {
+      clean.push_back(c);
+    }
+  }
+  return clean;
+}
+
+ConfigError Placed(const Problem& problem, const TextSource& source,
+                   absl::string_view file) {
+  ConfigError error;
+  error.file = std::string(file);
+  error.message = WithoutControls(problem.message);
+  if (problem.offset != kWholeText) {
+    const LineColumn place = source.Locate(problem.offset);
+    error.line = place.line;
+    error.column = place.column;
+  }
+  return error;
+}
+
+// Why nothing can be read from `path`, or "" if there is something to try.
+std::string DescribeUnreadable(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status =
+      std::filesystem::status(path, error);
+  switch (status.type()) {
+    case std::filesystem::file_type::not_found:
+      return "no such file";
+    case std::filesystem::file_type::directory:
+      return "is a directory, not a file";
+    case std::filesystem::file_type::none:
+      return absl::StrCat("cannot be read: ", error.message());
+    default:
+      return "";
+  }
+}
+
+// Little more than kMaxTextBytes, if there is more.
+std::string ReadAll(std::istream& in) {
+  std::string text;
+  std::vector<char> piece(64 * 1024);
+  while (in && text.size() <= kMaxTextBytes) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    text.append(piece.data(), static_cast<size_t>(in.gcount()));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string ConfigError::ToString() const {
+  if (line == 0) return absl::StrCat(file, ": ", message);
+  return absl::StrCat(file, ":", line, ":", column, ": ", message);
+}
+
+LoadedConfig LoadConfigText(absl::string_view text, absl::string_view file) {
+  if (text.size() > kMaxTextBytes) {
+    return Failed(file,
+                  absl::StrCat("is too large: a configuration has at most ",
+                               kMaxTextBytes >> 20, " MiB"));
+  }
+  ParsedConfig parsed = ParseConfig(text);
+  std::vector<Problem> problems = std::move(parsed.problems);
+  for (Problem& problem : CheckConfig(parsed)) {
+    problems.push_back(std::move(problem));
+  }
+  std::stable_sort(
+      problems.begin(), problems.end(),
+      [](const Problem& a, const Problem& b) { return a.offset < b.offset; });
+  LoadedConfig loaded;
+  for (const Problem& problem : problems) {
+    loaded.errors.push_back(Placed(problem, parsed.source, file));
+  }
+  loaded.config = std::move(parsed.config);
+  return loaded;
+}
+
+LoadedConfig LoadConfigFile(const std::string& path) {
+  const std::string unreadable = DescribeUnreadable(path);
+  if (!unreadable.empty()) return Failed(path, unreadable);
+  std::ifstream in(path, std::ios::binary);
+  if (!in.is_open()) {
+    return Failed(path, "cannot be opened for reading: are you allowed to?");
+  }
+  const std::string text = ReadAll(in);
+  if (in.bad()) return Failed(path, "cannot be read to its end");
+  return LoadConfigText(text, path);
+}
+
+}  // namespace pollux::httpd

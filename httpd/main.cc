@@ -1,0 +1,79 @@
+// The daemon's program: flags in, a running Daemon out. The only code that
+// tests do not link.
+#include <gflags/gflags.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "httpd/config/config_loader.h"
+#include "httpd/daemon.h"
+#include "httpd/startup_message.h"
+#include "reactor/linux_kernel.h"
+#include "reactor/syscall_printer.h"
+#include "reactor/tracing_kernel.h"
+
+DEFINE_string(config, "", "File with the configuration, as protobuf text.");
+DEFINE_string(config_text, "", "The configuration itself, as protobuf text.");
+DEFINE_bool(check, false, "Check the configuration and exit: 0 or 1.");
+DEFINE_bool(trace, false, "Show each system call on the standard error.");
+
+namespace {
+
+int Fail(const std::string& message) {
+  std::fputs(absl::StrCat("httpd: ", message, "\n").c_str(), stderr);
+  return EXIT_FAILURE;
+}
+
+// `bazel run` starts programs elsewhere, and says where the user stands.
+std::string FromWhereTheUserStands(const std::string& path) {
+  const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
+  const bool relative = !absl::StartsWith(path, "/");
+  return relative && directory ? absl::StrCat(directory, "/", path) : path;
+}
+
+pollux::httpd::LoadedConfig Load() {
+  using namespace pollux::httpd;  // NOLINT: three of its functions.
+  if (!FLAGS_config.empty()) {
+    return LoadConfigFile(FromWhereTheUserStands(FLAGS_config));
+  }
+  if (!FLAGS_config_text.empty()) {
+    return LoadConfigText(FLAGS_config_text, "--config_text");
+  }
+  return LoadConfigText(DefaultConfigText(), "the default configuration");
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  gflags::SetUsageMessage("serves HTTP/1.1: httpd [--config=FILE]");
+  gflags::SetVersionString("0.1.0");
+  gflags::ParseCommandLineFlags(&argc, &argv, true);
+  if (argc > 1) return Fail(absl::StrCat("what is \"", argv[1], "\"?"));
+  if (!FLAGS_config.empty() && !FLAGS_config_text.empty()) {
+    return Fail("--config and --config_text exclude each other");
+  }
+  const pollux::httpd::LoadedConfig loaded = Load();
+  for (const auto& error : loaded.errors) Fail(error.ToString());
+  if (!loaded.ok()) return EXIT_FAILURE;
+  if (FLAGS_check) return EXIT_SUCCESS;
+
+  pollux::LinuxKernel linux_kernel;
+  pollux::SyscallPrinter trace(stderr);
+  pollux::TracingKernel tracing_kernel(linux_kernel, trace);
+  pollux::Kernel& kernel =
+      FLAGS_trace ? static_cast<pollux::Kernel&>(tracing_kernel) : linux_kernel;
+  absl::StatusOr<std::unique_ptr<pollux::Daemon>> daemon =
+      pollux::Daemon::Create(kernel, loaded.config);
+  if (!daemon.ok()) return Fail(std::string(daemon.status().message()));
+  std::fputs(
+      pollux::StartupMessage(loaded.config, (*daemon)->addresses()).c_str(),
+      stdout);
+  std::fflush(stdout);
+  (*daemon)->Run();
+  return EXIT_SUCCESS;
+}

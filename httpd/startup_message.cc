@@ -1,0 +1,49 @@
+#include "httpd/startup_message.h"
+
+#include <sys/socket.h>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace pollux {
+namespace {
+
+// A body longer than this is shown by its size.
+constexpr size_t kShownBytes = 40;
+
+std::string DescribeFixed(const httpd::Fixed& fixed) {
+  const std::string what =
+      fixed.body().size() > kShownBytes
+          ? absl::StrCat(fixed.body().size(), " bytes")
+          : absl::StrCat("\"", absl::CHexEscape(fixed.body()), "\"");
+  return absl::StrCat(fixed.status(), " ", fixed.content_type(), " ", what);
+}
+
+std::string DescribeRoute(const httpd::Route& route) {
+  const std::string methods = route.methods().empty()
+                                  ? "GET, HEAD"
+                                  : absl::StrJoin(route.methods(), ", ");
+  return absl::StrCat("  ", route.path(), "  ", methods, "  ",
+                      DescribeFixed(route.fixed()), "\n");
+}
+
+}  // namespace
+
+std::string StartupMessage(const httpd::Config& config,
+                           const std::vector<Address>& addresses) {
+  std::string message;
+  for (const Address& address : addresses) {
+    if (address.family() == AF_UNIX) {
+      absl::StrAppend(&message, address.ToString(), "\n");
+    } else {
+      absl::StrAppend(&message, "http://", address.ToString(), "/\n");
+    }
+  }
+  for (const httpd::Route& route : config.route()) {
+    message += DescribeRoute(route);
+  }
+  return message;
+}
+
+}  // namespace pollux

@@ -1,0 +1,20 @@
+// What the daemon says when it serves.
+#ifndef POLLUX_HTTPD_STARTUP_MESSAGE_H_
+#define POLLUX_HTTPD_STARTUP_MESSAGE_H_
+
+#include <string>
+#include <vector>
+
+#include "httpd/config/config.pb.h"
+#include "reactor/net/address.h"
+
+namespace pollux {
+
+// A line for each address, as a URL where it has one, and under them a line for
+// each route with its methods and what it answers.
+std::string StartupMessage(const httpd::Config& config,
+                           const std::vector<Address>& addresses);
+
+}  // namespace pollux
+
+#endif  // POLLUX_HTTPD_STARTUP_MESSAGE_H_

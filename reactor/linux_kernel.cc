@@ -1,0 +1,141 @@
+#include "reactor/linux_kernel.h"
+
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace pollux {
+namespace {
+
+// What calls that set errno return.
+SysResult FromReturn(int64_t returned) {
+  return returned < 0 ? SysResult::Error(errno) : SysResult::Ok(returned);
+}
+
+// Rounded up: a wait that ends early makes the loop come back for nothing.
+timespec ToTimespecRoundedUp(absl::Duration duration) {
+  return absl::ToTimespec(absl::Ceil(duration, absl::Nanoseconds(1)));
+}
+
+}  // namespace
+
+SysResult LinuxKernel::Socket(int domain, int type, int protocol) {
+  return FromReturn(::socket(domain, type, protocol));
+}
+
+SysResult LinuxKernel::SocketPair(int domain, int type, int protocol,
+                                  std::array<int, 2>& sockets) {
+  return FromReturn(::socketpair(domain, type, protocol, sockets.data()));
+}
+
+SysResult LinuxKernel::Bind(int socket, const sockaddr* address,
+                            socklen_t length) {
+  return FromReturn(::bind(socket, address, length));
+}
+
+SysResult LinuxKernel::Listen(int socket, int backlog) {
+  return FromReturn(::listen(socket, backlog));
+}
+
+SysResult LinuxKernel::Accept4(int listener, sockaddr* peer,
+                               socklen_t* peer_length, int flags) {
+  return FromReturn(::accept4(listener, peer, peer_length, flags));
+}
+
+SysResult LinuxKernel::Connect(int socket, const sockaddr* address,
+                               socklen_t length) {
+  return FromReturn(::connect(socket, address, length));
+}
+
+SysResult LinuxKernel::GetSockName(int socket, sockaddr* address,
+                                   socklen_t* length) {
+  return FromReturn(::getsockname(socket, address, length));
+}
+
+SysResult LinuxKernel::SetSockOpt(int socket, int level, int option,
+                                  const void* value, socklen_t length) {
+  return FromReturn(::setsockopt(socket, level, option, value, length));
+}
+
+SysResult LinuxKernel::GetSockOpt(int socket, int level, int option,
+                                  void* value, socklen_t* length) {
+  return FromReturn(::getsockopt(socket, level, option, value, length));
+}
+
+SysResult LinuxKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
+  return FromReturn(::recv(socket, buffer.data(), buffer.size(), flags));
+}
+
+SysResult LinuxKernel::Send(int socket, absl::Span<const char> bytes,
+                            int flags) {
+  return FromReturn(::send(socket, bytes.data(), bytes.size(), flags));
+}
+
+SysResult LinuxKernel::Shutdown(int socket, int how) {
+  return FromReturn(::shutdown(socket, how));
+}
+
+SysResult LinuxKernel::Close(int descriptor) {
+  return FromReturn(::close(descriptor));
+}
+
+SysResult LinuxKernel::Read(int descriptor, absl::Span<char> buffer) {
+  return FromReturn(::read(descriptor, buffer.data(), buffer.size()));
+}
+
+SysResult LinuxKernel::Write(int descriptor, absl::Span<const char> bytes) {
+  return FromReturn(::write(descriptor, bytes.data(), bytes.size()));
+}
+
+SysResult LinuxKernel::EpollCreate1(int flags) {
+  return FromReturn(::epoll_create1(flags));
+}
+
+SysResult LinuxKernel::EpollCtl(int epoll, int operation, int descriptor,
+                                epoll_event* event) {
+  return FromReturn(::epoll_ctl(epoll, operation, descriptor, event));
+}
+
+SysResult LinuxKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
+                                   absl::Duration timeout) {
+  const bool forever = timeout == absl::InfiniteDuration();
+  const timespec wait = forever ? timespec{} : ToTimespecRoundedUp(timeout);
+  return FromReturn(::epoll_pwait2(epoll, events.data(),
+                                   static_cast<int>(events.size()),
+                                   forever ? nullptr : &wait, nullptr));
+}
+
+SysResult LinuxKernel::EpollWait(int epoll, absl::Span<epoll_event> events,
+                                 int timeout_ms) {
+  return FromReturn(::epoll_wait(epoll, events.data(),
+                                 static_cast<int>(events.size()), timeout_ms));
+}
+
+SysResult LinuxKernel::EventFd(unsigned int initial, int flags) {
+  return FromReturn(::eventfd(initial, flags));
+}
+
+SysResult LinuxKernel::ClockGetTime(clockid_t clock) {
+  timespec now;
+  if (::clock_gettime(clock, &now) != 0) return SysResult::Error(errno);
+  return SysResult::Ok(int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
+}
+
+SysResult LinuxKernel::SignalFd(int descriptor, const sigset_t& signals,
+                                int flags) {
+  return FromReturn(::signalfd(descriptor, &signals, flags));
+}
+
+SysResult LinuxKernel::SigProcMask(int how, const sigset_t& signals,
+                                   sigset_t* old) {
+  // Returns the error number instead of setting errno.
+  const int error = ::pthread_sigmask(how, &signals, old);
+  return error == 0 ? SysResult::Ok() : SysResult::Error(error);
+}
+
+}  // namespace pollux

@@ -1,0 +1,55 @@
+// The real system calls.
+#ifndef POLLUX_REACTOR_LINUX_KERNEL_H_
+#define POLLUX_REACTOR_LINUX_KERNEL_H_
+
+#include <array>
+
+#include "reactor/kernel.h"
+
+namespace pollux {
+
+// Linux itself. Stateless, so one instance serves a whole program, from any
+// thread; whoever starts the program owns it. Each method makes its one call
+// and turns -1 and errno into a SysResult: the only place that reads errno.
+class LinuxKernel final : public Kernel {
+ public:
+  SysResult Socket(int domain, int type, int protocol) override;
+  SysResult SocketPair(int domain, int type, int protocol,
+                       std::array<int, 2>& sockets) override;
+  SysResult Bind(int socket, const sockaddr* address,
+                 socklen_t length) override;
+  SysResult Listen(int socket, int backlog) override;
+  SysResult Accept4(int listener, sockaddr* peer, socklen_t* peer_length,
+                    int flags) override;
+  SysResult Connect(int socket, const sockaddr* address,
+                    socklen_t length) override;
+  SysResult GetSockName(int socket, sockaddr* address,
+                        socklen_t* length) override;
+  SysResult SetSockOpt(int socket, int level, int option, const void* value,
+                       socklen_t length) override;
+  SysResult GetSockOpt(int socket, int level, int option, void* value,
+                       socklen_t* length) override;
+  SysResult Recv(int socket, absl::Span<char> buffer, int flags) override;
+  SysResult Send(int socket, absl::Span<const char> bytes, int flags) override;
+  SysResult Shutdown(int socket, int how) override;
+  SysResult Close(int descriptor) override;
+  SysResult Read(int descriptor, absl::Span<char> buffer) override;
+  SysResult Write(int descriptor, absl::Span<const char> bytes) override;
+  SysResult EpollCreate1(int flags) override;
+  SysResult EpollCtl(int epoll, int operation, int descriptor,
+                     epoll_event* event) override;
+  SysResult EpollPwait2(int epoll, absl::Span<epoll_event> events,
+                        absl::Duration timeout) override;
+  SysResult EpollWait(int epoll, absl::Span<epoll_event> events,
+                      int timeout_ms) override;
+  SysResult EventFd(unsigned int initial, int flags) override;
+  SysResult ClockGetTime(clockid_t clock) override;
+  SysResult SignalFd(int descriptor, const sigset_t& signals,
+                     int flags) override;
+  SysResult SigProcMask(int how, const sigset_t& signals,
+                        sigset_t* old) override;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_REACTOR_LINUX_KERNEL_H_

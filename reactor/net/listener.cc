@@ -1,0 +1,120 @@
+#include "reactor/net/listener.h"
+
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace pollux {
+namespace {
+
+// accept(2): errors that were waiting on the new connection, and belong to it.
+bool ConcernsOneConnection(int error) {
+  switch (error) {
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Listener::Listener(Reactor& reactor, Socket socket, const Options& options,
+                   Handler& handler)
+    : reactor_(reactor),
+      handler_(handler),
+      options_(options),
+      socket_(std::move(socket)),
+      resume_(reactor, [this] { Resume(); }) {}
+
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(
+    Reactor& reactor, Socket socket, const Options& options, Handler& handler) {
+  std::unique_ptr<Listener> listener(
+      new Listener(reactor, std::move(socket), options, handler));
+  absl::StatusOr<Address> address = listener->socket_.LocalAddress();
+  if (!address.ok()) return address.status();
+  listener->address_ = *address;
+  listener->OpenReserve();
+  absl::StatusOr<Registration> registration = reactor.Register(
+      listener->socket_.descriptor(), Interest::kRead, *listener);
+  if (!registration.ok()) return registration.status();
+  listener->registration_ = *std::move(registration);
+  return listener;
+}
+
+Listener::~Listener() { registration_.Reset(); }
+
+void Listener::OnReady(Readiness) {
+  for (int i = 0; i < options_.max_accepts_per_event; ++i) {
+    SysResult result = Accept();
+    if (result.ok()) {
+      ++counters_.accepted;
+      handler_.OnAccept(Socket(reactor_.kernel(), result.descriptor()));
+      continue;
+    }
+    if (!result.would_block() && !ConcernsOneConnection(result.error())) {
+      result = ShedOne();
+    }
+    // EMFILE is said even when nobody waits; the shedding then finds that out.
+    if (result.would_block()) return;
+    if (ConcernsOneConnection(result.error())) {
+      ++counters_.aborted;
+    } else if (!result.ok()) {
+      return BackOff();
+    }
+  }
+}
+
+SysResult Listener::Accept() {
+  return RetryOnSignal([this] {
+    return reactor_.kernel().Accept4(socket_.descriptor(), nullptr, nullptr,
+                                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+}
+
+SysResult Listener::ShedOne() {
+  if (!reserve_.is_open()) return SysResult::Error(EMFILE);
+  reserve_.Close();
+  const SysResult result = Accept();
+  if (result.ok()) {
+    ++counters_.shed;
+    Socket(reactor_.kernel(), result.descriptor()).Close();
+  }
+  OpenReserve();
+  return result;
+}
+
+void Listener::OpenReserve() {
+  // An eventfd costs the kernel least of all descriptors. Without a reserve
+  // there is still the back-off.
+  const SysResult reserve = reactor_.kernel().EventFd(0, EFD_CLOEXEC);
+  if (reserve.ok()) {
+    reserve_ = Socket(reactor_.kernel(), reserve.descriptor());
+  }
+}
+
+void Listener::BackOff() {
+  ++counters_.backoffs;
+  // Refused only for want of memory; then the next event tries it again.
+  (void)registration_.SetInterest(Interest::kNone);
+  resume_.ArmAfter(options_.backoff);
+}
+
+void Listener::Resume() {
+  if (!reserve_.is_open()) OpenReserve();
+  if (!registration_.SetInterest(Interest::kRead).ok()) {
+    resume_.ArmAfter(options_.backoff);
+  }
+}
+
+}  // namespace pollux

@@ -1,0 +1,243 @@
+#include "reactor/syscall_record.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+
+namespace pollux {
+namespace {
+
+struct Name {
+  int64_t value;
+  absl::string_view text;
+};
+
+constexpr std::array<absl::string_view, kSyscallKinds> kNames = {
+    "socket",        "socketpair",  "bind",         "listen",     "accept4",
+    "connect",       "getsockname", "setsockopt",   "getsockopt", "recv",
+    "send",          "shutdown",    "close",        "read",       "write",
+    "epoll_create1", "epoll_ctl",   "epoll_pwait2", "epoll_wait", "eventfd",
+    "clock_gettime", "signalfd",    "sigprocmask"};
+
+constexpr Name kDomains[] = {
+    {AF_INET, "AF_INET"}, {AF_INET6, "AF_INET6"}, {AF_UNIX, "AF_UNIX"}};
+constexpr Name kSocketTypes[] = {{SOCK_STREAM, "SOCK_STREAM"},
+                                 {SOCK_DGRAM, "SOCK_DGRAM"}};
+// The same bits for sockets, eventfd, signalfd and epoll.
+constexpr Name kDescriptorFlags[] = {{SOCK_CLOEXEC, "CLOEXEC"},
+                                     {SOCK_NONBLOCK, "NONBLOCK"}};
+constexpr Name kEvents[] = {{EPOLLIN, "EPOLLIN"},
+                            {EPOLLPRI, "EPOLLPRI"},
+                            {EPOLLOUT, "EPOLLOUT"},
+                            {EPOLLERR, "EPOLLERR"},
+                            {EPOLLHUP, "EPOLLHUP"},
+                            {EPOLLRDHUP, "EPOLLRDHUP"},
+                            {EPOLLEXCLUSIVE, "EPOLLEXCLUSIVE"},
+                            {EPOLLONESHOT, "EPOLLONESHOT"},
+                            {int64_t{uint32_t{EPOLLET}}, "EPOLLET"}};
+constexpr Name kOperations[] = {{EPOLL_CTL_ADD, "EPOLL_CTL_ADD"},
+                                {EPOLL_CTL_DEL, "EPOLL_CTL_DEL"},
+                                {EPOLL_CTL_MOD, "EPOLL_CTL_MOD"}};
+constexpr Name kMessageFlags[] = {{MSG_NOSIGNAL, "MSG_NOSIGNAL"},
+                                  {MSG_DONTWAIT, "MSG_DONTWAIT"},
+                                  {MSG_PEEK, "MSG_PEEK"}};
+constexpr Name kDirections[] = {
+    {SHUT_RD, "SHUT_RD"}, {SHUT_WR, "SHUT_WR"}, {SHUT_RDWR, "SHUT_RDWR"}};
+constexpr Name kClocks[] = {{CLOCK_REALTIME, "CLOCK_REALTIME"},
+                            {CLOCK_MONOTONIC, "CLOCK_MONOTONIC"}};
+constexpr Name kLevels[] = {{SOL_SOCKET, "SOL_SOCKET"},
+                            {IPPROTO_TCP, "IPPROTO_TCP"}};
+constexpr Name kSocketOptions[] = {
+    {SO_ERROR, "SO_ERROR"},         {SO_LINGER, "SO_LINGER"},
+    {SO_REUSEADDR, "SO_REUSEADDR"}, {SO_REUSEPORT, "SO_REUSEPORT"},
+    {SO_SNDBUF, "SO_SNDBUF"},       {SO_RCVBUF, "SO_RCVBUF"}};
+constexpr Name kTcpOptions[] = {{TCP_NODELAY, "TCP_NODELAY"},
+                                {TCP_DEFER_ACCEPT, "TCP_DEFER_ACCEPT"}};
+constexpr Name kMaskChanges[] = {{SIG_BLOCK, "SIG_BLOCK"},
+                                 {SIG_UNBLOCK, "SIG_UNBLOCK"},
+                                 {SIG_SETMASK, "SIG_SETMASK"}};
+
+std::string OneOf(absl::Span<const Name> names, int64_t value) {
+  for (const Name& name : names) {
+    if (name.value == value) return std::string(name.text);
+  }
+  return absl::StrCat(value);
+}
+
+std::string AnyOf(absl::Span<const Name> names, int64_t value) {
+  std::vector<std::string> parts;
+  for (const Name& name : names) {
+    if ((value & name.value) == 0) continue;
+    parts.emplace_back(name.text);
+    value &= ~name.value;
+  }
+  if (value != 0 || parts.empty()) parts.push_back(absl::StrCat(value));
+  return absl::StrJoin(parts, "|");
+}
+
+std::string SocketType(int64_t type) {
+  const int64_t flags = type & (SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const std::string name = OneOf(kSocketTypes, type & ~flags);
+  return flags == 0 ? name
+                    : absl::StrCat(name, "|", AnyOf(kDescriptorFlags, flags));
+}
+
+std::string SocketOption(int64_t level, int64_t option) {
+  return level == IPPROTO_TCP ? OneOf(kTcpOptions, option)
+                              : OneOf(kSocketOptions, option);
+}
+
+std::string AddressText(const SyscallRecord& record) {
+  sockaddr_storage storage{};
+  std::memcpy(&storage, record.payload.data(), record.payload_bytes);
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    const auto& address = reinterpret_cast<const sockaddr_in&>(storage);
+    inet_ntop(AF_INET, &address.sin_addr, text, sizeof(text));
+    return absl::StrFormat("{%s:%d}", text, ntohs(address.sin_port));
+  }
+  if (storage.ss_family == AF_INET6) {
+    const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
+    inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof(text));
+    return absl::StrFormat("{[%s]:%d}", text, ntohs(address.sin6_port));
+  }
+  if (storage.ss_family == AF_UNIX &&
+      record.payload_bytes > offsetof(sockaddr_un, sun_path)) {
+    const auto& address = reinterpret_cast<const sockaddr_un&>(storage);
+    const size_t length =
+        record.payload_bytes - offsetof(sockaddr_un, sun_path);
+    return absl::StrCat("{\"", absl::CHexEscape({address.sun_path, length}),
+                        "\"}");
+  }
+  return "{}";
+}
+
+// `total` bytes were moved, of which the payload holds the first.
+std::string BytesText(const SyscallRecord& record, int64_t total) {
+  std::string text = absl::StrCat(
+      "\"", absl::CHexEscape({record.payload.data(), record.payload_bytes}),
+      "\"");
+  if (total > record.payload_bytes) text += "...";
+  return text;
+}
+
+std::string EventsText(const SyscallRecord& record) {
+  std::vector<std::string> parts;
+  for (size_t at = 0; at + sizeof(epoll_event) <= record.payload_bytes;
+       at += sizeof(epoll_event)) {
+    epoll_event event;
+    std::memcpy(&event, record.payload.data() + at, sizeof(event));
+    parts.push_back(absl::StrCat("{", AnyOf(kEvents, int64_t{event.events}),
+                                 ", ", static_cast<uint32_t>(event.data.u64),
+                                 "}"));
+  }
+  const bool more =
+      record.result.value() * sizeof(epoll_event) > record.payload_bytes;
+  return absl::StrCat("[", absl::StrJoin(parts, ", "),
+                      record.result.ok() && more ? ", ...]" : "]");
+}
+
+std::string TimeoutText(int64_t nanos) {
+  return nanos < 0 ? "for ever"
+                   : absl::FormatDuration(absl::Nanoseconds(nanos));
+}
+
+std::string ArgumentsText(const SyscallRecord& record) {
+  const auto& n = record.numbers;
+  const int64_t moved = std::max<int64_t>(record.result.value(), 0);
+  switch (record.kind) {
+    case SyscallKind::kSocket:
+      return absl::StrCat(OneOf(kDomains, n[0]), ", ", SocketType(n[1]), ", ",
+                          n[2]);
+    case SyscallKind::kSocketPair:
+      return absl::StrFormat("%s, %s, %d, [%d, %d]", OneOf(kDomains, n[0]),
+                             SocketType(n[1]), 0, n[2], n[3]);
+    case SyscallKind::kBind:
+    case SyscallKind::kConnect:
+    case SyscallKind::kGetSockName:
+      return absl::StrCat(n[0], ", ", AddressText(record));
+    case SyscallKind::kAccept4:
+      return absl::StrCat(n[0], ", ", AddressText(record), ", ",
+                          AnyOf(kDescriptorFlags, n[1]));
+    case SyscallKind::kSetSockOpt:
+    case SyscallKind::kGetSockOpt:
+      return absl::StrCat(n[0], ", ", OneOf(kLevels, n[1]), ", ",
+                          SocketOption(n[1], n[2]), ", [", n[3], "]");
+    case SyscallKind::kRecv:
+      return absl::StrCat(n[0], ", ", BytesText(record, moved), ", ", n[1],
+                          ", ", n[2]);
+    case SyscallKind::kSend:
+      return absl::StrCat(n[0], ", ", BytesText(record, n[1]), ", ", n[1], ", ",
+                          AnyOf(kMessageFlags, n[2]));
+    case SyscallKind::kShutdown:
+      return absl::StrCat(n[0], ", ", OneOf(kDirections, n[1]));
+    case SyscallKind::kListen:
+      return absl::StrCat(n[0], ", ", n[1]);
+    case SyscallKind::kClose:
+      return absl::StrCat(n[0]);
+    case SyscallKind::kRead:
+    case SyscallKind::kWrite:
+      return absl::StrCat(n[0], ", ", BytesText(record, moved), ", ", n[1]);
+    case SyscallKind::kEpollCreate1:
+      return AnyOf(kDescriptorFlags, n[0]);
+    case SyscallKind::kEpollCtl:
+      return n[1] == EPOLL_CTL_DEL
+                 ? absl::StrCat(n[0], ", EPOLL_CTL_DEL, ", n[2])
+                 : absl::StrCat(n[0], ", ", OneOf(kOperations, n[1]), ", ",
+                                n[2], ", ", AnyOf(kEvents, n[3]));
+    case SyscallKind::kEpollPwait2:
+    case SyscallKind::kEpollWait:
+      return absl::StrCat(n[0], ", ", EventsText(record), ", ", n[1], ", ",
+                          TimeoutText(n[2]));
+    case SyscallKind::kEventFd:
+      return absl::StrCat(n[0], ", ", AnyOf(kDescriptorFlags, n[1]));
+    case SyscallKind::kClockGetTime:
+      return OneOf(kClocks, n[0]);
+    case SyscallKind::kSignalFd:
+      return absl::StrCat(n[0], ", ", AnyOf(kDescriptorFlags, n[1]));
+    case SyscallKind::kSigProcMask:
+      return OneOf(kMaskChanges, n[0]);
+  }
+  return "";
+}
+
+std::string ResultText(SysResult result) {
+  if (result.ok()) return absl::StrCat(result.value());
+  const char* name = strerrorname_np(result.error());
+  return absl::StrCat("-1 ", name == nullptr ? "?" : name, " (",
+                      strerrordesc_np(result.error()), ")");
+}
+
+}  // namespace
+
+absl::string_view SyscallName(SyscallKind kind) {
+  return kNames[static_cast<size_t>(kind)];
+}
+
+void SyscallRecord::SetPayload(const void* bytes, size_t count) {
+  payload_bytes = static_cast<uint8_t>(std::min(count, payload.size()));
+  if (payload_bytes > 0) std::memcpy(payload.data(), bytes, payload_bytes);
+}
+
+std::string ToString(const SyscallRecord& record) {
+  return absl::StrCat(SyscallName(record.kind), "(", ArgumentsText(record),
+                      ") = ", ResultText(record.result));
+}
+
+}  // namespace pollux
