@@ -3,12 +3,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <ostream>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
@@ -663,16 +665,14 @@ TEST(DefaultConfigTextTest, LoadsAndSaysWhatItIs) {
   EXPECT_EQ(loaded.config.route(0).fixed().content_type(), "text/plain");
 }
 
-// The text between the first line "```LANGUAGE" of the README and the next
-// "```".
-std::string ReadmeBlock(absl::string_view language) {
+// The first block of the README behind `opening`.
+std::string ReadmeBlock(absl::string_view opening) {
   const char* runfiles = std::getenv("TEST_SRCDIR");
   std::ifstream in(absl::StrCat(runfiles == nullptr ? "." : runfiles,
                                 "/pollux/httpd/config/README.md"));
   std::stringstream readme;
   readme << in.rdbuf();
-  const std::vector<std::string> parts =
-      absl::StrSplit(readme.str(), absl::StrCat("```", language, "\n"));
+  const std::vector<std::string> parts = absl::StrSplit(readme.str(), opening);
   if (parts.size() < 2) return "";
   const std::vector<std::string> block = absl::StrSplit(parts[1], "```\n");
   return block[0];
@@ -680,10 +680,20 @@ std::string ReadmeBlock(absl::string_view language) {
 
 TEST(ReadmeTest, ItsExampleLoads) {
   const LoadedConfig loaded =
-      LoadConfigText(ReadmeBlock("textproto"), "README.md");
+      LoadConfigText(ReadmeBlock("```textproto\n"), "README.md");
   EXPECT_THAT(Strings(loaded.errors), IsEmpty());
   EXPECT_EQ(loaded.config.listener_size(), 4);
   EXPECT_EQ(loaded.config.route_size(), 2);
+}
+
+TEST(ReadmeTest, ItsMessagesAreTrue) {
+  const LoadedConfig loaded = LoadConfigText(
+      "listener { address: '127.0.0.1:99999' }\n"
+      "route { path: '/' methds: 'GET' fixed {} }\n"
+      "route { path: '/' fixed { status: ok } }\n",
+      "www.textproto");
+  EXPECT_EQ(absl::StrCat(absl::StrJoin(Strings(loaded.errors), "\n"), "\n"),
+            ReadmeBlock("## Messages\n\n```\n"));
 }
 
 }  // namespace

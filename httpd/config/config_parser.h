@@ -2,7 +2,6 @@
 #ifndef POLLUX_HTTPD_CONFIG_CONFIG_PARSER_H_
 #define POLLUX_HTTPD_CONFIG_CONFIG_PARSER_H_
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>

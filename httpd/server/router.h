@@ -3,12 +3,13 @@
 #define POLLUX_HTTPD_SERVER_ROUTER_H_
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/prepared_response.h"
@@ -77,7 +78,8 @@ class Router {
 
   explicit Router(MethodSet all_methods);
 
-  absl::flat_hash_map<std::string, Entry> entries_;
+  // By path; found without a copy of it.
+  std::map<std::string, Entry, std::less<>> entries_;
   http::PreparedResponse not_found_;
   http::PreparedResponse not_implemented_;
   http::PreparedResponse server_options_;

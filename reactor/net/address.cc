@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -62,6 +63,9 @@ absl::StatusOr<Address> ParseUnix(absl::string_view text,
 }  // namespace
 
 absl::StatusOr<Address> Address::Parse(absl::string_view text) {
+  if (absl::StrContains(text, '\0')) {
+    return Wrong(absl::CHexEscape(text), "it holds a NUL");
+  }
   absl::string_view rest = text;
   if (absl::ConsumePrefix(&rest, kUnixPrefix)) return ParseUnix(text, rest);
 

@@ -1,0 +1,18 @@
+#include "testing/kernel_under_test.h"
+
+#include "reactor/linux_kernel.h"
+
+namespace pollux {
+
+std::vector<KernelUnderTest> KernelsUnderTest() {
+  return {{"Linux", []() -> std::unique_ptr<Kernel> {
+             return std::make_unique<LinuxKernel>();
+           }}};
+}
+
+std::string KernelUnderTestName(
+    const testing::TestParamInfo<KernelUnderTest>& info) {
+  return info.param.name;
+}
+
+}  // namespace pollux
