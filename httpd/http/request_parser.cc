@@ -1,6 +1,5 @@
 #include "httpd/http/request_parser.h"
 
-#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <optional>

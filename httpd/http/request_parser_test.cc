@@ -1132,6 +1132,21 @@ TEST_F(RequestParserTest, R11_FieldsAtASmallLimit) {
       ParseError::kTooManyFields, fits.size() - 2);
 }
 
+TEST_F(RequestParserTest, R11_EachHeadIsCountedAnew) {
+  const HeadLimits limits = {.max_head_bytes = 48, .max_fields = 2};
+  const std::string stream = "\r\n" + HeadOf(48) + HeadOf(48) + HeadOf(48);
+  absl::string_view rest = stream;
+  RequestParser parser;
+  RequestHead head;
+  for (const size_t bytes : {2 + 48, 48, 48}) {
+    const ParseOutcome outcome = parser.Parse(buffer_.Show(rest), limits, head);
+    ASSERT_EQ(outcome.kind, ParseOutcome::Kind::kComplete);
+    EXPECT_EQ(outcome.bytes, bytes);
+    EXPECT_EQ(head.method, Method::kGet);
+    rest.remove_prefix(outcome.bytes);
+  }
+}
+
 TEST_F(RequestParserTest, R11_LargestLimits) {
   const HeadLimits limits = {.max_head_bytes = UINT32_MAX,
                              .max_target_bytes = UINT32_MAX,

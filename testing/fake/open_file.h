@@ -1,0 +1,69 @@
+// What a descriptor of the fake kernel stands for.
+#ifndef POLLUX_TESTING_FAKE_OPEN_FILE_H_
+#define POLLUX_TESTING_FAKE_OPEN_FILE_H_
+
+#include <cerrno>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "reactor/sys_result.h"
+
+namespace pollux {
+
+class OpenFile;
+
+// Told when a file may have become ready. Not owned by the file.
+class FileWatcher {
+ public:
+  // `events` are what changed, in epoll's words; 0 means "look yourself", as a
+  // change of state does. Only takes note; must not change the file.
+  virtual void OnFileEvent(OpenFile& file, uint32_t events) = 0;
+
+  // The last descriptor was closed; the file is being destroyed.
+  virtual void OnFileGone(OpenFile& file) = 0;
+
+ protected:
+  ~FileWatcher() = default;
+};
+
+// An open file description (open(2)): what dup'ed descriptors share. Kept alive
+// by a shared_ptr from each descriptor, as Linux counts references; a file
+// that is closed for the last time is destroyed at once. One thread.
+class OpenFile {
+ public:
+  OpenFile() = default;
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  virtual ~OpenFile();
+
+  // The events that hold now, in epoll's words: poll(2). Files that are always
+  // ready, and cannot be watched, have none.
+  virtual uint32_t Poll() = 0;
+  virtual bool can_be_watched() const { return true; }
+
+  // Never block: EAGAIN says that a blocking call would wait.
+  virtual SysResult Read(absl::Span<char>) { return SysResult::Error(EINVAL); }
+  virtual SysResult Write(absl::Span<const char>) {
+    return SysResult::Error(EINVAL);
+  }
+
+  // O_NONBLOCK.
+  bool nonblocking() const { return nonblocking_; }
+  void set_nonblocking(bool on) { nonblocking_ = on; }
+
+  void AddWatcher(FileWatcher& watcher) { watchers_.push_back(&watcher); }
+  void RemoveWatcher(FileWatcher& watcher);
+
+ protected:
+  // Tells the watchers.
+  void Notify(uint32_t events);
+
+ private:
+  std::vector<FileWatcher*> watchers_;
+  bool nonblocking_ = false;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_TESTING_FAKE_OPEN_FILE_H_
