@@ -1,12 +1,17 @@
 #include "testing/kernel_under_test.h"
 
 #include "reactor/linux_kernel.h"
+#include "testing/fake_kernel.h"
 
 namespace pollux {
 
 std::vector<KernelUnderTest> KernelsUnderTest() {
-  return {{"Linux", []() -> std::unique_ptr<Kernel> {
+  return {{"Linux",
+           []() -> std::unique_ptr<Kernel> {
              return std::make_unique<LinuxKernel>();
+           }},
+          {"Fake", []() -> std::unique_ptr<Kernel> {
+             return std::make_unique<FakeKernel>();
            }}};
 }
 

@@ -10,9 +10,9 @@ constexpr uint32_t kModes =
     uint32_t{EPOLLET} | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
 // Told whether asked for or not.
 constexpr uint32_t kAlways = EPOLLERR | EPOLLHUP;
-constexpr uint32_t kAllowedWithExclusive =
-    EPOLLIN | EPOLLOUT | kAlways | uint32_t{EPOLLET} | EPOLLEXCLUSIVE |
-    EPOLLWAKEUP;
+constexpr uint32_t kAllowedWithExclusive = EPOLLIN | EPOLLOUT | kAlways |
+                                           uint32_t{EPOLLET} | EPOLLEXCLUSIVE |
+                                           EPOLLWAKEUP;
 
 }  // namespace
 
@@ -65,8 +65,7 @@ SysResult EpollSet::Remove(int descriptor, OpenFile& file) {
 size_t EpollSet::Collect(absl::Span<epoll_event> events) {
   size_t count = 0;
   // Items that are put back wait for the next call.
-  for (size_t left = ready_.size(); left > 0 && count < events.size();
-       --left) {
+  for (size_t left = ready_.size(); left > 0 && count < events.size(); --left) {
     const Key key = ready_.front();
     ready_.pop_front();
     Item& item = items_.at(key);

@@ -123,8 +123,8 @@ Address Network::EphemeralAddress(const Address& peer) {
 }
 
 uint16_t Network::NextPort() {
-  last_port_ = last_port_ >= kLastEphemeralPort ? kFirstEphemeralPort
-                                                : last_port_ + 1;
+  last_port_ =
+      last_port_ >= kLastEphemeralPort ? kFirstEphemeralPort : last_port_ + 1;
   return last_port_;
 }
 

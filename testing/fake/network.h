@@ -10,7 +10,6 @@
 
 #include "reactor/net/address.h"
 #include "reactor/sys_result.h"
-#include "testing/fake/random.h"
 #include "testing/fake/virtual_time.h"
 
 namespace pollux {

@@ -25,8 +25,8 @@ class Random {
 
   // From `low` to `high`, both included.
   int64_t Between(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(
-                     Below(static_cast<uint64_t>(high - low) + 1));
+    return low +
+           static_cast<int64_t>(Below(static_cast<uint64_t>(high - low) + 1));
   }
 
   // True in `percent` of a hundred cases.

@@ -46,9 +46,7 @@ class StreamSocket final : public OpenFile {
 
   uint32_t Poll() override;
   SysResult Read(absl::Span<char> buffer) override { return Recv(buffer, 0); }
-  SysResult Write(absl::Span<const char> bytes) override {
-    return Send(bytes);
-  }
+  SysResult Write(absl::Span<const char> bytes) override { return Send(bytes); }
 
   int family() const { return family_; }
   const Address& local_address() const { return local_; }

@@ -1,0 +1,133 @@
+// A small kernel in memory.
+#ifndef POLLUX_TESTING_FAKE_KERNEL_H_
+#define POLLUX_TESTING_FAKE_KERNEL_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "reactor/kernel.h"
+#include "testing/fake/epoll_set.h"
+#include "testing/fake/open_file.h"
+#include "testing/fake/signal_queue.h"
+#include "testing/fake/stream_socket.h"
+#include "testing/fake_world.h"
+
+namespace pollux {
+
+// Every system call of `Kernel`, in memory: one process on one host of a
+// FakeWorld, with its descriptor table and its signals. It does what Linux
+// does, errnos included; //testing:kernel_conformance_test and
+// //testing:kernel_differential_test hold it to that.
+//
+// Time is virtual: a wait that finds nothing moves the clock to the next thing
+// that happens. Owned by the test, one thread, must outlive what is made on it.
+// Blocking descriptors work too: they let time pass.
+class FakeKernel final : public Kernel {
+ public:
+  struct Options {
+    // RLIMIT_NOFILE: descriptors are 0 to one less.
+    size_t descriptor_limit = 1024;
+  };
+
+  // In a world of its own.
+  FakeKernel() : FakeKernel(std::make_unique<FakeWorld>(), Options()) {}
+  FakeKernel(FakeWorld& world, const Options& options)
+      : world_(world), options_(options), descriptors_(kFirstDescriptor) {}
+  explicit FakeKernel(FakeWorld& world) : FakeKernel(world, Options()) {}
+  ~FakeKernel() override;
+
+  FakeWorld& world() { return world_; }
+
+  // kill(2) from outside.
+  void RaiseSignal(int signal) { signals_.Raise(signal); }
+
+  // Changes RLIMIT_NOFILE; what is open stays open.
+  void set_descriptor_limit(size_t limit) { options_.descriptor_limit = limit; }
+
+  // Open descriptors, but not the three standard ones.
+  size_t open_descriptors() const;
+
+  // Calls on descriptors that were not open: a second close(), a use after it.
+  uint64_t bad_descriptor_calls() const { return bad_descriptor_calls_; }
+
+  // Gives `file` a descriptor: for tests that make files of their own.
+  SysResult Install(std::shared_ptr<OpenFile> file);
+
+  // dup(2).
+  SysResult Dup(int descriptor);
+
+  SysResult Socket(int domain, int type, int protocol) override;
+  SysResult SocketPair(int domain, int type, int protocol,
+                       std::array<int, 2>& sockets) override;
+  SysResult Bind(int socket, const sockaddr* address,
+                 socklen_t length) override;
+  SysResult Listen(int socket, int backlog) override;
+  SysResult Accept4(int listener, sockaddr* peer, socklen_t* peer_length,
+                    int flags) override;
+  SysResult Connect(int socket, const sockaddr* address,
+                    socklen_t length) override;
+  SysResult GetSockName(int socket, sockaddr* address,
+                        socklen_t* length) override;
+  SysResult SetSockOpt(int socket, int level, int option, const void* value,
+                       socklen_t length) override;
+  SysResult GetSockOpt(int socket, int level, int option, void* value,
+                       socklen_t* length) override;
+  SysResult Recv(int socket, absl::Span<char> buffer, int flags) override;
+  SysResult Send(int socket, absl::Span<const char> bytes, int flags) override;
+  SysResult Shutdown(int socket, int how) override;
+  SysResult Close(int descriptor) override;
+  SysResult Read(int descriptor, absl::Span<char> buffer) override;
+  SysResult Write(int descriptor, absl::Span<const char> bytes) override;
+  SysResult EpollCreate1(int flags) override;
+  SysResult EpollCtl(int epoll, int operation, int descriptor,
+                     epoll_event* event) override;
+  SysResult EpollPwait2(int epoll, absl::Span<epoll_event> events,
+                        absl::Duration timeout) override;
+  SysResult EpollWait(int epoll, absl::Span<epoll_event> events,
+                      int timeout_ms) override;
+  SysResult EventFd(unsigned int initial, int flags) override;
+  SysResult ClockGetTime(clockid_t clock) override;
+  SysResult SignalFd(int descriptor, const sigset_t& signals,
+                     int flags) override;
+  SysResult SigProcMask(int how, const sigset_t& signals,
+                        sigset_t* old) override;
+
+ private:
+  // 0, 1 and 2 are taken, as in every program.
+  static constexpr size_t kFirstDescriptor = 3;
+
+  FakeKernel(std::unique_ptr<FakeWorld> world, const Options& options)
+      : own_world_(std::move(world)),
+        world_(*own_world_),
+        options_(options),
+        descriptors_(kFirstDescriptor) {}
+
+  // Null, and counted, if it is not open.
+  OpenFile* Find(int descriptor);
+  // The descriptor as one kind of file; else null and `error` says why.
+  template <typename File>
+  File* FindAs(int descriptor, int wrong_kind_error, SysResult& error);
+  StreamSocket* FindSocket(int descriptor, SysResult& error) {
+    return FindAs<StreamSocket>(descriptor, ENOTSOCK, error);
+  }
+  bool HasFreeDescriptor() const;
+  SysResult WithFlags(std::shared_ptr<OpenFile> file, bool nonblocking);
+
+  // Tries until it would not block, or blocking is not wanted.
+  template <typename Try>
+  SysResult Blocking(const OpenFile& file, int flags, Try attempt);
+
+  std::unique_ptr<FakeWorld> own_world_;
+  FakeWorld& world_;
+  Options options_;
+  SignalQueue signals_;
+  std::vector<std::shared_ptr<OpenFile>> descriptors_;
+  uint64_t bad_descriptor_calls_ = 0;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_TESTING_FAKE_KERNEL_H_

@@ -1,0 +1,93 @@
+// The world that fake kernels and their peers live in.
+#ifndef POLLUX_TESTING_FAKE_WORLD_H_
+#define POLLUX_TESTING_FAKE_WORLD_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "testing/fake/network.h"
+#include "testing/fake/random.h"
+#include "testing/fake/virtual_time.h"
+
+namespace pollux {
+
+// One network, one time and one source of chance, shared by any number of
+// FakeKernels (hosts) and Peers. The same seed and the same program give the
+// same run, to the byte.
+//
+// Owned by the test; must outlive the kernels and peers made in it; one thread.
+class FakeWorld {
+ public:
+  struct Options {
+    uint64_t seed = 1;
+    Network::Options network;
+
+    // Waits that return, one after another, without any time passing: more is
+    // taken for a busy loop.
+    uint64_t max_waits_in_place = 10'000;
+  };
+
+  FakeWorld() : FakeWorld(Options()) {}
+  explicit FakeWorld(const Options& options)
+      : options_(options),
+        network_(time_, options.network),
+        random_(options.seed) {}
+  FakeWorld(const FakeWorld&) = delete;
+  FakeWorld& operator=(const FakeWorld&) = delete;
+
+  VirtualTime& time() { return time_; }
+  Network& network() { return network_; }
+  Random& random() { return random_; }
+  uint64_t seed() const { return options_.seed; }
+
+  // Called, with the reason, when the run cannot go on: somebody waits for ever
+  // and nothing is left to happen, or waits come back and no time passes. A
+  // test reports it and stops its reactors. Without a hook the program ends:
+  // better than to hang.
+  void set_on_stuck(absl::AnyInvocable<void(const std::string&)> on_stuck) {
+    on_stuck_ = std::move(on_stuck);
+  }
+
+  // Whether a hook was called.
+  bool is_stuck() const { return is_stuck_; }
+
+  // Several loops on one thread: while true, a wait that finds nothing returns
+  // at once instead of moving time, and whoever steps the loops moves it. See
+  // FakeScheduler.
+  bool waits_return() const { return waits_return_; }
+  void set_waits_return(bool on) { waits_return_ = on; }
+  // The earliest deadline of a wait that came back like that since the last
+  // ForgetWaits().
+  MonotonicTime earliest_wait() const { return earliest_wait_; }
+  void ForgetWaits() { earliest_wait_ = MonotonicTime::Infinite(); }
+
+  // For FakeKernel: time passes until `deadline` or the next thing that
+  // happens, whichever is first. False if neither comes.
+  bool Pass(MonotonicTime deadline);
+  void NoteWait(MonotonicTime deadline) {
+    earliest_wait_ = std::min(earliest_wait_, deadline);
+  }
+  // For FakeKernel: a wait is about to return.
+  void NoteWaitReturns();
+
+ private:
+  void GetStuck(const std::string& reason);
+
+  const Options options_;
+  VirtualTime time_;
+  Network network_;
+  Random random_;
+  absl::AnyInvocable<void(const std::string&)> on_stuck_;
+  bool is_stuck_ = false;
+  bool waits_return_ = false;
+  MonotonicTime earliest_wait_ = MonotonicTime::Infinite();
+  MonotonicTime last_wait_;
+  uint64_t waits_in_place_ = 0;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_TESTING_FAKE_WORLD_H_
