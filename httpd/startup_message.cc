@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,11 +21,19 @@ std::string DescribeFixed(const httpd::Fixed& fixed) {
   return absl::StrCat(fixed.status(), " ", fixed.content_type(), " ", what);
 }
 
+std::string DescribeMethods(const httpd::Route& route) {
+  std::vector<std::string> methods(route.methods().begin(),
+                                   route.methods().end());
+  if (methods.empty()) methods = {"GET"};
+  if (absl::c_linear_search(methods, "GET") &&
+      !absl::c_linear_search(methods, "HEAD")) {
+    methods.push_back("HEAD");
+  }
+  return absl::StrJoin(methods, ", ");
+}
+
 std::string DescribeRoute(const httpd::Route& route) {
-  const std::string methods = route.methods().empty()
-                                  ? "GET, HEAD"
-                                  : absl::StrJoin(route.methods(), ", ");
-  return absl::StrCat("  ", route.path(), "  ", methods, "  ",
+  return absl::StrCat("  ", route.path(), "  ", DescribeMethods(route), "  ",
                       DescribeFixed(route.fixed()), "\n");
 }
 

@@ -29,6 +29,7 @@ class MonotonicTime {
 
   // InfiniteDuration() gives Infinite().
   friend MonotonicTime operator+(MonotonicTime time, absl::Duration duration) {
+    if (duration == absl::InfiniteDuration()) return Infinite();
     int64_t sum;
     // ToInt64Nanoseconds saturates; so does this.
     if (__builtin_add_overflow(time.nanos_, absl::ToInt64Nanoseconds(duration),

@@ -1,6 +1,7 @@
 #include "reactor/monotonic_time.h"
 
 #include <cstdint>
+#include <ostream>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -27,31 +28,33 @@ struct Sum {
   int64_t sum;
 };
 
+void PrintTo(const Sum& row, std::ostream* out) {
+  *out << row.time << " + " << row.duration;
+}
+
 class MonotonicTimeSumTest : public testing::TestWithParam<Sum> {};
 
 TEST_P(MonotonicTimeSumTest, Saturates) {
   const Sum& row = GetParam();
-  EXPECT_EQ((At(row.time) + row.duration).nanos(), row.sum)
-      << row.time << " + " << row.duration;
+  EXPECT_EQ((At(row.time) + row.duration).nanos(), row.sum);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Rows, MonotonicTimeSumTest,
-    testing::ValuesIn<Sum>({
-        {0, absl::ZeroDuration(), 0},
-        {5, absl::Nanoseconds(7), 12},
-        {5, absl::Nanoseconds(-7), -2},
-        {0, absl::Seconds(1), 1'000'000'000},
-        {kMax - 1, absl::Nanoseconds(1), kMax},
-        {kMax - 1, absl::Nanoseconds(2), kMax},
-        {1, absl::Hours(10'000'000), kMax},
-        {0, absl::InfiniteDuration(), kMax},
-        {1, absl::InfiniteDuration(), kMax},
-        {-1, absl::InfiniteDuration(), kMax},
-        {kMax, absl::InfiniteDuration(), kMax},
-        {kMin + 1, absl::Nanoseconds(-2), kMin},
-        {-1, -absl::InfiniteDuration(), kMin},
-    }));
+INSTANTIATE_TEST_SUITE_P(Rows, MonotonicTimeSumTest,
+                         testing::ValuesIn<Sum>({
+                             {0, absl::ZeroDuration(), 0},
+                             {5, absl::Nanoseconds(7), 12},
+                             {5, absl::Nanoseconds(-7), -2},
+                             {0, absl::Seconds(1), 1'000'000'000},
+                             {kMax - 1, absl::Nanoseconds(1), kMax},
+                             {kMax - 1, absl::Nanoseconds(2), kMax},
+                             {1, absl::Hours(10'000'000), kMax},
+                             {0, absl::InfiniteDuration(), kMax},
+                             {1, absl::InfiniteDuration(), kMax},
+                             {-1, absl::InfiniteDuration(), kMax},
+                             {kMax, absl::InfiniteDuration(), kMax},
+                             {kMin + 1, absl::Nanoseconds(-2), kMin},
+                             {-1, -absl::InfiniteDuration(), kMin},
+                         }));
 
 TEST(MonotonicTimeTest, Difference) {
   EXPECT_EQ(At(12) - At(5), absl::Nanoseconds(7));
@@ -59,9 +62,9 @@ TEST(MonotonicTimeTest, Difference) {
 }
 
 TEST(MonotonicTimeTest, DifferenceHoldsWhatDoesNotFitInNanoseconds) {
-  EXPECT_EQ(At(kMax - 1) - At(kMin),
-            absl::Nanoseconds(kMax - 1) + absl::Nanoseconds(kMax) +
-                absl::Nanoseconds(1));
+  EXPECT_EQ(At(kMax - 1) - At(kMin), absl::Nanoseconds(kMax - 1) +
+                                         absl::Nanoseconds(kMax) +
+                                         absl::Nanoseconds(1));
 }
 
 TEST(MonotonicTimeTest, FromInfiniteItIsForEver) {

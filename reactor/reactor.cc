@@ -100,19 +100,8 @@ absl::Status Reactor::OpenDescriptors() {
 }
 
 Reactor::~Reactor() {
-  {
-    // Destructors of tasks may post, which must not find the lock taken.
-    std::vector<Task> unrun;
-    while (true) {
-      absl::MutexLock lock(&mutex_);
-      if (tasks_.empty()) break;
-      unrun.swap(tasks_);
-      mutex_.Unlock();
-      unrun.clear();
-      mutex_.Lock();
-    }
-  }
-  DeleteDoomed();
+  // The destructors of either may add to the other.
+  while (DestroyTasks() || !doomed_.empty()) DeleteDoomed();
   for (size_t fd = 0; watch_count_ > 0 && fd < watches_.size(); ++fd) {
     CHECK(watches_[fd].handler == nullptr)
         << "descriptor " << fd << " is still registered with a reactor that "
@@ -137,7 +126,8 @@ void Reactor::Run() {
 
 void Reactor::RunOnce(absl::Duration max_wait) {
   loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  const size_t count = Wait(WaitLimit(max_wait));
+  const size_t count =
+      Wait(WaitLimit(std::max(max_wait, absl::ZeroDuration())));
   RefreshNow();
   DispatchInjected();
   DispatchEvents(count);
@@ -297,6 +287,16 @@ void Reactor::RunTasks() {
     task = nullptr;
   }
   running_tasks_.clear();
+}
+
+bool Reactor::DestroyTasks() {
+  // Outside of the lock: destructors of tasks may post.
+  std::vector<Task> unrun;
+  {
+    absl::MutexLock lock(&mutex_);
+    unrun.swap(tasks_);
+  }
+  return !unrun.empty();
 }
 
 void Reactor::DeleteDoomed() {

@@ -131,8 +131,9 @@ class Reactor {
   // when Run() returns.
   void Run();
 
-  // One iteration, waiting at most `max_wait`: for tests, and for loops that
-  // are not ours. Runs also after a Stop(), without waiting.
+  // One iteration, waiting at most `max_wait`, not at all if that is not
+  // positive: for tests, and for loops that are not ours. Runs also after a
+  // Stop(), without waiting.
   void RunOnce(absl::Duration max_wait);
 
   // Makes Run() return at the end of its iteration. Any thread.
@@ -200,6 +201,8 @@ class Reactor {
   void DispatchEvents(size_t count);
   void FireTimers();
   void RunTasks();
+  // Without running them; says whether there were any.
+  bool DestroyTasks();
   void DeleteDoomed();
   void Wake();
 

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/types/span.h"
 
 namespace pollux {
@@ -120,10 +121,15 @@ std::string AddressText(const SyscallRecord& record) {
   if (storage.ss_family == AF_UNIX &&
       record.payload_bytes > offsetof(sockaddr_un, sun_path)) {
     const auto& address = reinterpret_cast<const sockaddr_un&>(storage);
-    const size_t length =
-        record.payload_bytes - offsetof(sockaddr_un, sun_path);
-    return absl::StrCat("{\"", absl::CHexEscape({address.sun_path, length}),
-                        "\"}");
+    absl::string_view name(
+        address.sun_path,
+        record.payload_bytes - offsetof(sockaddr_un, sun_path));
+    const bool whole =
+        record.payload_bytes < record.payload.size() || name.back() == '\0';
+    // A path ends with a NUL; an abstract name begins with one.
+    if (name.front() != '\0') name = absl::StripSuffix(name, {"\0", 1});
+    return absl::StrCat("{\"", absl::CHexEscape(name), "\"",
+                        whole ? "}" : "...}");
   }
   return "{}";
 }
@@ -220,8 +226,8 @@ std::string ArgumentsText(const SyscallRecord& record) {
 std::string ResultText(SysResult result) {
   if (result.ok()) return absl::StrCat(result.value());
   const char* name = strerrorname_np(result.error());
-  return absl::StrCat("-1 ", name == nullptr ? "?" : name, " (",
-                      strerrordesc_np(result.error()), ")");
+  if (name == nullptr) return absl::StrCat("-1 ", result.error());
+  return absl::StrCat("-1 ", name, " (", strerrordesc_np(result.error()), ")");
 }
 
 }  // namespace

@@ -169,9 +169,9 @@ SysResult FakeKernel::Listen(int socket, int backlog) {
 
 SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
                               socklen_t* peer_length, int flags) {
-  if ((flags & ~kSocketFlags) != 0) return SysResult::Error(EINVAL);
   OpenFile* file = Find(listener);
   if (file == nullptr) return SysResult::Error(EBADF);
+  if ((flags & ~kSocketFlags) != 0) return SysResult::Error(EINVAL);
   // Linux takes the number first, and so says EMFILE even if nobody waits.
   if (!HasFreeDescriptor()) return SysResult::Error(EMFILE);
   auto* socket = dynamic_cast<StreamSocket*>(file);

@@ -18,6 +18,11 @@ bool FakeWorld::Pass(MonotonicTime deadline) {
   return true;
 }
 
+void FakeWorld::PassAll(absl::Duration limit) {
+  const MonotonicTime end = time_.Now() + limit;
+  while (time_.NextDue() <= end) (void)Pass(end);
+}
+
 void FakeWorld::NoteWaitReturns() {
   if (time_.Now() != last_wait_) {
     last_wait_ = time_.Now();

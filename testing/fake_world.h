@@ -64,6 +64,10 @@ class FakeWorld {
   MonotonicTime earliest_wait() const { return earliest_wait_; }
   void ForgetWaits() { earliest_wait_ = MonotonicTime::Infinite(); }
 
+  // Lets everything happen that is planned within `limit`, with nobody waiting:
+  // what clients still do after the program under test has ended.
+  void PassAll(absl::Duration limit);
+
   // For FakeKernel: time passes until `deadline` or the next thing that
   // happens, whichever is first. False if neither comes.
   bool Pass(MonotonicTime deadline);

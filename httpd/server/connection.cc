@@ -123,6 +123,8 @@ void Connection::OnBodyRead() {
 }
 
 void Connection::Respond(const http::PreparedResponse& response) {
+  // The client did not finish its request, and was told so, or has left.
+  if (phase_ == Phase::kLingering || phase_ == Phase::kClosing) return;
   // Not before the request is known to be whole.
   if (phase_ == Phase::kBody) {
     held_response_ = &response;
@@ -184,6 +186,7 @@ void Connection::OnEndOfInput() {
 
 void Connection::OnOutputDrained() {
   if (ReadsInput()) stream_.ResumeInput();
+  ArmDeadline();
 }
 
 void Connection::OnClosed(Stream::CloseReason, int) { server_.Remove(*this); }
@@ -191,6 +194,8 @@ void Connection::OnClosed(Stream::CloseReason, int) { server_.Remove(*this); }
 Connection::Deadline Connection::CurrentDeadline() const {
   switch (phase_) {
     case Phase::kHead:
+      // Answers pile up: it is the client's turn to read.
+      if (stream_.is_output_high()) return Deadline::kWrite;
       return parser_.in_progress() ? Deadline::kHead : Deadline::kIdle;
     case Phase::kBody:
       return Deadline::kBody;
@@ -242,6 +247,8 @@ void Connection::OnDeadline() {
   if (armed_for_ == Deadline::kIdle) {
     Close();
   } else {
+    // Of a head that is not whole, nobody knows that it asks for no body.
+    if (phase_ == Phase::kHead) presence_ = http::BodyPresence::kHeadAndBody;
     Refuse(server_.request_timeout_);
   }
   ArmDeadline();

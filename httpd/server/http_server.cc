@@ -54,7 +54,12 @@ void HttpServer::Serve(Socket connection) {
   if (!connections_.back()->Start().ok()) Remove(*connections_.back());
 }
 
-void HttpServer::OnAccept(Socket connection) { Serve(std::move(connection)); }
+void HttpServer::OnAccept(Socket connection) {
+  // Listeners outlive Drain() to the iteration's end; what comes meanwhile is
+  // closed, as what still waits in the backlog will be.
+  if (draining_) return;
+  Serve(std::move(connection));
+}
 
 void HttpServer::Remove(Connection& connection) {
   const size_t index = connection.index();

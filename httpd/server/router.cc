@@ -34,9 +34,9 @@ absl::StatusOr<std::unique_ptr<Router>> Router::Create(
       return absl::InvalidArgumentError(
           absl::StrCat("path \"", route.path, "\" does not start with /"));
     }
-    const http::Field allow = {"Allow", route.methods.ToString()};
+    const std::string allowed = route.methods.ToString();
     Entry entry = {route.methods, std::move(route.handler),
-                   StandardResponse(405, "", {allow})};
+                   StandardResponse(405, "", {{"Allow", allowed}})};
     if (!router->entries_.try_emplace(route.path, std::move(entry)).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("path \"", route.path, "\" stands twice"));

@@ -73,6 +73,9 @@ absl::StatusOr<Address> Address::Parse(absl::string_view text) {
   if (colon == absl::string_view::npos) {
     return Wrong(text, "a port is missing, as in 127.0.0.1:8080");
   }
+  if (text.front() == '[' && text.back() == ']') {
+    return Wrong(text, "a port is missing, as in [::1]:8080");
+  }
   const absl::string_view host = text.substr(0, colon);
   const absl::StatusOr<uint16_t> port = ParsePort(text.substr(colon + 1));
 

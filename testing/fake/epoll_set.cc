@@ -42,12 +42,14 @@ SysResult EpollSet::Add(int descriptor, OpenFile& file,
 
 SysResult EpollSet::Modify(int descriptor, OpenFile& file,
                            const epoll_event& event) {
+  // Neither to it nor from it.
+  if ((event.events & EPOLLEXCLUSIVE) != 0) return SysResult::Error(EINVAL);
   const Key key = {&file, descriptor};
   const auto found = items_.find(key);
   if (found == items_.end()) return SysResult::Error(ENOENT);
-  // Neither from it nor to it.
-  const uint32_t either = event.events | found->second.event.events;
-  if ((either & EPOLLEXCLUSIVE) != 0) return SysResult::Error(EINVAL);
+  if ((found->second.event.events & EPOLLEXCLUSIVE) != 0) {
+    return SysResult::Error(EINVAL);
+  }
   found->second.event = event;
   found->second.silent = false;
   if (Ready(key, found->second) != 0) MakeReady(key, found->second);
@@ -128,10 +130,9 @@ uint32_t EpollSet::Ready(const Key& key, const Item& item) {
 }
 
 void EpollSet::MakeReady(const Key& key, Item& item) {
-  if (!item.on_ready_list) {
-    item.on_ready_list = true;
-    ready_.push_back(key);
-  }
+  if (item.on_ready_list) return;
+  item.on_ready_list = true;
+  ready_.push_back(key);
   Notify(EPOLLIN);
 }
 

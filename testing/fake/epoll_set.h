@@ -42,7 +42,9 @@ class EpollSet final : public OpenFile, private FileWatcher {
   // Whether `other` is this set, or watched by it through others.
   bool Watches(const OpenFile& other) const;
 
-  uint32_t Poll() override { return IsReady() ? uint32_t{EPOLLIN} : 0; }
+  uint32_t Poll() override {
+    return IsReady() ? uint32_t{EPOLLIN | EPOLLRDNORM} : 0;
+  }
 
   size_t size() const { return items_.size(); }
 

@@ -63,16 +63,13 @@ bool Covers(const Address& bound, const Address& wanted) {
 }  // namespace
 
 SysResult Network::Bind(StreamSocket& socket, const Address& address,
-                        Address& bound) {
-  if (address.family() != socket.family()) {
-    return SysResult::Error(address.family() == AF_UNIX ? EAFNOSUPPORT
-                                                        : EINVAL);
-  }
+                        bool may_be, Address& bound) {
   bound = address;
   if (address.family() != AF_UNIX) {
     if (!IsAny(address) && !IsLoopback(address)) {
       return SysResult::Error(EADDRNOTAVAIL);
     }
+    if (!may_be || HoldsPort(socket)) return SysResult::Error(EINVAL);
     for (int tries = 0; address.port() == 0; ++tries) {
       if (tries > kLastEphemeralPort - kFirstEphemeralPort) {
         return SysResult::Error(EADDRINUSE);
@@ -81,30 +78,58 @@ SysResult Network::Bind(StreamSocket& socket, const Address& address,
       if (IsFree(socket, bound)) break;
     }
   }
+  if (!IsPath(bound) && !may_be) return SysResult::Error(EINVAL);
   if (!IsFree(socket, bound)) return SysResult::Error(EADDRINUSE);
+  // A path is tried before the socket is looked at.
+  if (!may_be) return SysResult::Error(EINVAL);
   if (IsPath(bound)) paths_.insert(bound.ToString());
   bound_.push_back(&socket);
   return SysResult::Ok();
 }
 
+bool Network::MayListen(const StreamSocket& socket) const {
+  // Paths and abstract names have one owner.
+  return socket.family() == AF_UNIX || IsFree(socket, socket.local_address());
+}
+
+void Network::HoldPort(const StreamSocket& socket) {
+  connections_.emplace(socket.local_address().port(), &socket);
+}
+
+void Network::ReleasePort(const StreamSocket& socket) {
+  connections_.erase({socket.local_address().port(), &socket});
+}
+
+bool Network::HoldsPort(const StreamSocket& socket) const {
+  return connections_.contains({socket.local_address().port(), &socket});
+}
+
 void Network::Unbind(StreamSocket& socket) {
+  ReleasePort(socket);
   const auto found = std::find(bound_.begin(), bound_.end(), &socket);
   if (found != bound_.end()) bound_.erase(found);
 }
 
 bool Network::IsFree(const StreamSocket& socket, const Address& address) const {
   if (IsPath(address)) return !paths_.contains(address.ToString());
-  return std::none_of(
-      bound_.begin(), bound_.end(), [&](const StreamSocket* other) {
-        const Address& taken = other->local_address();
-        if (!Covers(taken, address) && !Covers(address, taken)) return false;
-        if (socket.reuse_port() && other->reuse_port()) return false;
-        // socket(7): any bound socket, but no listening one.
-        const bool shared = address.family() != AF_UNIX &&
-                            socket.reuse_address() && other->reuse_address() &&
-                            !other->is_listening();
-        return !shared;
-      });
+  const auto in_the_way = [&](const StreamSocket* other) {
+    const Address& taken = other->local_address();
+    if (other == &socket) return false;
+    if (!Covers(taken, address) && !Covers(address, taken)) return false;
+    if (address.family() == AF_UNIX) return true;
+    // socket(7): any bound socket, but no listening one.
+    if (socket.reuse_address() && other->reuse_address() &&
+        !other->is_listening()) {
+      return false;
+    }
+    return !socket.reuse_port() || !other->reuse_port();
+  };
+  if (std::any_of(bound_.begin(), bound_.end(), in_the_way)) return false;
+  for (auto it = connections_.lower_bound({address.port(), nullptr});
+       it != connections_.end() && it->first == address.port(); ++it) {
+    if (in_the_way(it->second)) return false;
+  }
+  return true;
 }
 
 StreamSocket* Network::FindListener(const Address& address) {
@@ -118,8 +143,21 @@ StreamSocket* Network::FindListener(const Address& address) {
   return listeners[next_listener_++ % listeners.size()];
 }
 
-Address Network::EphemeralAddress(const Address& peer) {
-  return WithPort(peer, NextPort());
+bool Network::IsMissing(const Address& address) const {
+  return IsPath(address) && !paths_.contains(address.ToString());
+}
+
+Address Network::Reachable(const Address& address) {
+  if (!IsAny(address)) return address;
+  const char* loopback =
+      address.family() == AF_INET ? "127.0.0.1:0" : "[::1]:0";
+  return WithPort(*Address::Parse(loopback), address.port());
+}
+
+Address Network::LocalAddress(const Address& local, bool bound,
+                              const Address& peer) {
+  if (!bound) return WithPort(peer, NextPort());
+  return IsAny(local) ? WithPort(peer, local.port()) : local;
 }
 
 uint16_t Network::NextPort() {

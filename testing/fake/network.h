@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "reactor/net/address.h"
@@ -30,30 +31,49 @@ class Network {
   Network(VirtualTime& time, const Options& options)
       : time_(time), options_(options) {}
 
-  // Gives `socket` the address, or a free port of it. EADDRINUSE, EADDRNOTAVAIL
-  // and EINVAL as bind(2) says. `bound` is where it is then.
-  SysResult Bind(StreamSocket& socket, const Address& address, Address& bound);
-  // Forgets a socket that Bind() knows.
+  // Gives `socket` the address, or a free port of it, as bind(2) says. `may_be`
+  // is false if it has one already: EINVAL, which is not the first thing to be
+  // looked at. `bound` is where it is then.
+  SysResult Bind(StreamSocket& socket, const Address& address, bool may_be,
+                 Address& bound);
+  // Whether nobody is in the way of a bound socket that wants to listen.
+  bool MayListen(const StreamSocket& socket) const;
+
+  // A connection has its port even if nobody called bind(2) for it. There is no
+  // TIME_WAIT: the port is free when the connection is over.
+  void HoldPort(const StreamSocket& socket);
+  void ReleasePort(const StreamSocket& socket);
+
+  // Forgets a socket.
   void Unbind(StreamSocket& socket);
 
   // The listening socket for a connection to `address`; null if there is none.
   // With SO_REUSEPORT the connections go round.
   StreamSocket* FindListener(const Address& address);
 
-  // A free TCP port on the loopback interface that `peer` is on, for the
-  // connecting side.
-  Address EphemeralAddress(const Address& peer);
+  // Whether it is a unix path where nothing is.
+  bool IsMissing(const Address& address) const;
+
+  // Where a TCP connection to `address` goes: 0.0.0.0 is this host.
+  static Address Reachable(const Address& address);
+
+  // What a connection to `peer` has on this side: what was `bound`, or a port
+  // of its own on the loopback interface that the peer is on.
+  Address LocalAddress(const Address& local, bool bound, const Address& peer);
 
   VirtualTime& time() { return time_; }
   const Options& options() const { return options_; }
 
  private:
   bool IsFree(const StreamSocket& socket, const Address& address) const;
+  bool HoldsPort(const StreamSocket& socket) const;
   uint16_t NextPort();
 
   VirtualTime& time_;
   const Options options_;
   std::vector<StreamSocket*> bound_;
+  // Connections by local port.
+  std::set<std::pair<uint16_t, const StreamSocket*>> connections_;
   // Unix paths stay until they are unlinked, whoever made them.
   std::set<std::string> paths_;
   uint16_t last_port_ = 32767;

@@ -4,7 +4,9 @@
 
 namespace pollux {
 
-OpenFile::~OpenFile() {
+OpenFile::~OpenFile() { ForgetWatchers(); }
+
+void OpenFile::ForgetWatchers() {
   while (!watchers_.empty()) {
     FileWatcher* watcher = watchers_.back();
     watchers_.pop_back();

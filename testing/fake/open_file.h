@@ -56,6 +56,10 @@ class OpenFile {
   void RemoveWatcher(FileWatcher& watcher);
 
  protected:
+  // Before a file that is being destroyed changes for the last time: epoll has
+  // forgotten it by then. Done by the destructor for files that do not.
+  void ForgetWatchers();
+
   // Tells the watchers.
   void Notify(uint32_t events);
 

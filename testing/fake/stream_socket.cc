@@ -21,39 +21,91 @@ constexpr size_t kMaxBacklog = 4096;
 
 constexpr uint32_t kReadable = EPOLLIN | EPOLLRDNORM;
 constexpr uint32_t kWritable = EPOLLOUT | EPOLLWRNORM;
+// What the kernel says when it wakes for data and for space.
+constexpr uint32_t kDataCame = kReadable | EPOLLPRI | EPOLLRDBAND;
+constexpr uint32_t kSpaceCame = kWritable | EPOLLWRBAND;
+
+// What an address must be at least, for its family's sockets.
+size_t LeastLength(int family) {
+  // sizeof(sockaddr_in6) without the scope, as RFC 2133 had it.
+  return family == AF_INET ? sizeof(sockaddr_in) : 24;
+}
 
 }  // namespace
 
 StreamSocket::~StreamSocket() {
+  ForgetWatchers();
   if (retry_ != 0) network_.time().Cancel(retry_);
-  if (bound_) network_.Unbind(*this);
+  network_.Unbind(*this);
+  if (state_ == State::kListening) {
+    // From now on nobody finds it.
+    state_ = State::kClosed;
+    DropAcceptQueue();
+  }
+  if (is_unix()) {
+    CloseUnix();
+  } else {
+    CloseTcp();
+  }
+}
+
+void StreamSocket::DropAcceptQueue() {
   // What nobody accepted is reset by its owner's going.
   for (const std::shared_ptr<StreamSocket>& waiting : accept_queue_) {
     waiting->reset_on_close_ = true;
   }
   accept_queue_.clear();
+}
+
+void StreamSocket::CloseUnix() {
   if (peer_ == nullptr) return;
-  StreamSocket& peer = *std::exchange(peer_, nullptr);
-  peer.peer_ = nullptr;
-  // RFC 2525 §2.17: what was not read is told to the sender.
+  StreamSocket& peer = *peer_;
+  if (!received_.empty() || is_embryo_) peer.error_ = ECONNRESET;
+  LeavePeer();
+  peer.ShutDown(true, true);
+}
+
+void StreamSocket::CloseTcp() {
+  if (peer_ == nullptr) return;
   if (reset_on_close_ || !received_.empty()) {
-    peer.ReceiveReset(ECONNRESET);
+    // RFC 2525 §2.17: what was not read is told to the sender.
+    StreamSocket& peer = *peer_;
+    LeavePeer();
+    peer.ReceiveReset();
   } else {
-    peer.PeerClosed();
+    SendFin();
+    LeavePeer();
+  }
+}
+
+void StreamSocket::LeavePeer() {
+  if (StreamSocket* peer = std::exchange(peer_, nullptr)) {
+    peer->peer_ = nullptr;
   }
 }
 
 void StreamSocket::Pair(StreamSocket& a, StreamSocket& b) {
   a.peer_ = &b;
   b.peer_ = &a;
-  a.state_ = b.state_ = State::kConnected;
-  a.connect_reported_ = b.connect_reported_ = true;
+  a.state_ = b.state_ = State::kEstablished;
 }
 
 SysResult StreamSocket::Bind(const Address& address) {
-  if (bound_ || state_ != State::kUnconnected) return SysResult::Error(EINVAL);
+  if (is_unix()) {
+    if (address.length() <= sizeof(sa_family_t) ||
+        address.family() != AF_UNIX) {
+      return SysResult::Error(EINVAL);
+    }
+  } else {
+    if (address.length() < LeastLength(family_)) {
+      return SysResult::Error(EINVAL);
+    }
+    if (address.family() != family_) return SysResult::Error(EAFNOSUPPORT);
+  }
   Address bound;
-  const SysResult result = network_.Bind(*this, address, bound);
+  const bool may_be_bound =
+      !bound_ && (is_unix() || (state_ == State::kClosed));
+  const SysResult result = network_.Bind(*this, address, may_be_bound, bound);
   if (!result.ok()) return result;
   local_ = bound;
   bound_ = true;
@@ -61,14 +113,18 @@ SysResult StreamSocket::Bind(const Address& address) {
 }
 
 SysResult StreamSocket::Listen(int backlog) {
-  if (state_ != State::kUnconnected && state_ != State::kListening) {
+  if (state_ != State::kClosed && state_ != State::kListening) {
     return SysResult::Error(EINVAL);
   }
+  if (progress_ != Progress::kNotAsked) return SysResult::Error(EINVAL);
   if (!bound_) {
     if (is_unix()) return SysResult::Error(EINVAL);
     const char* any = family_ == AF_INET ? "0.0.0.0:0" : "[::]:0";
     const SysResult result = Bind(*Address::Parse(any));
     if (!result.ok()) return result;
+  }
+  if (state_ != State::kListening && !network_.MayListen(*this)) {
+    return SysResult::Error(EADDRINUSE);
   }
   // A negative backlog is the largest.
   backlog_ = backlog < 0 ? kMaxBacklog
@@ -82,44 +138,69 @@ SysResult StreamSocket::Accept(std::shared_ptr<StreamSocket>& connection) {
   if (accept_queue_.empty()) return SysResult::Error(EAGAIN);
   connection = std::move(accept_queue_.front());
   accept_queue_.pop_front();
+  connection->is_embryo_ = false;
   return SysResult::Ok();
 }
 
 SysResult StreamSocket::Connect(const Address& address) {
-  if (state_ == State::kListening) {
-    return SysResult::Error(is_unix() ? EINVAL : EISCONN);
-  }
-  if (state_ == State::kConnecting) return SysResult::Error(EALREADY);
-  if (state_ == State::kConnected) {
-    if (std::exchange(connect_reported_, true)) {
+  if (is_unix()) return ConnectUnix(address);
+  if (address.length() < sizeof(sa_family_t)) return SysResult::Error(EINVAL);
+  switch (progress_) {
+    case Progress::kTold:
       return SysResult::Error(EISCONN);
-    }
-    return SysResult::Ok();
+    case Progress::kStarted:
+      if (state_ == State::kSynSent) return SysResult::Error(EALREADY);
+      if (state_ == State::kClosed) {
+        // It failed: said once, then the socket is as new.
+        const int error = TakeError();
+        progress_ = Progress::kNotAsked;
+        Disconnect();
+        return SysResult::Error(error != 0 ? error : ECONNABORTED);
+      }
+      progress_ = Progress::kTold;
+      return SysResult::Ok();
+    case Progress::kNotAsked:
+      break;
   }
-  if (error_ != 0) return SysResult::Error(TakeError());
-  if (address.family() != family_) {
-    return SysResult::Error(is_unix() ? EINVAL : EAFNOSUPPORT);
-  }
-  remote_ = address;
-  if (is_unix()) {
-    StreamSocket* listener = network_.FindListener(address);
-    if (listener == nullptr) return SysResult::Error(ECONNREFUSED);
-    if (!listener->HasRoomInBacklog()) return SysResult::Error(EAGAIN);
-    ConnectTo(*listener);
-    connect_reported_ = true;
-    return SysResult::Ok();
-  }
-  if (!bound_) local_ = network_.EphemeralAddress(address);
-  state_ = State::kConnecting;
+  if (state_ != State::kClosed) return SysResult::Error(EISCONN);
+  if (address.length() < LeastLength(family_)) return SysResult::Error(EINVAL);
+  if (address.family() != family_) return SysResult::Error(EAFNOSUPPORT);
+  progress_ = Progress::kStarted;
+  state_ = State::kSynSent;
+  remote_ = Network::Reachable(address);
+  local_ = network_.LocalAddress(local_, bound_, remote_);
+  network_.HoldPort(*this);
   // Even on the loopback interface the answer comes after the call.
   TryToConnect();
   return SysResult::Error(EINPROGRESS);
 }
 
+SysResult StreamSocket::ConnectUnix(const Address& address) {
+  if (address.length() <= sizeof(sa_family_t) || address.family() != AF_UNIX) {
+    return SysResult::Error(EINVAL);
+  }
+  StreamSocket* listener = network_.FindListener(address);
+  if (listener == nullptr) {
+    return SysResult::Error(network_.IsMissing(address) ? ENOENT
+                                                        : ECONNREFUSED);
+  }
+  if (listener->receive_shut_) return SysResult::Error(ECONNREFUSED);
+  if (!listener->HasRoomInBacklog()) return SysResult::Error(EAGAIN);
+  if (state_ != State::kClosed) {
+    return SysResult::Error(state_ == State::kEstablished ? EISCONN : EINVAL);
+  }
+  remote_ = address;
+  ConnectTo(*listener);
+  return SysResult::Ok();
+}
+
 void StreamSocket::TryToConnect() {
   retry_ = 0;
   StreamSocket* listener = network_.FindListener(remote_);
-  if (listener == nullptr) return FailToConnect(ECONNREFUSED);
+  if (listener == nullptr) {
+    error_ = ECONNREFUSED;
+    return Done();
+  }
   if (listener->HasRoomInBacklog()) return ConnectTo(*listener);
   retry_ = network_.time().After(kSynRetry, [this] { TryToConnect(); });
 }
@@ -131,57 +212,70 @@ bool StreamSocket::HasRoomInBacklog() const {
 void StreamSocket::ConnectTo(StreamSocket& listener) {
   auto accepted = std::make_shared<StreamSocket>(network_, family_);
   Pair(*this, *accepted);
-  connect_reported_ = false;
+  accepted->progress_ = Progress::kTold;
   accepted->local_ = is_unix() ? listener.local_ : remote_;
   accepted->remote_ = local_;
+  if (is_unix()) {
+    accepted->is_embryo_ = true;
+  } else {
+    accepted->reuse_address_ = listener.reuse_address_;
+    accepted->reuse_port_ = listener.reuse_port_;
+    accepted->reset_on_close_ = listener.reset_on_close_;
+    network_.HoldPort(*accepted);
+    // Not on unix, where connect(2) itself is the answer.
+    Notify(0);
+  }
   listener.accept_queue_.push_back(std::move(accepted));
-  listener.Notify(kReadable);
-  Notify(0);
-}
-
-void StreamSocket::FailToConnect(int error) {
-  state_ = State::kUnconnected;
-  error_ = error;
-  // As after a reset: neither direction is left.
-  receive_shut_ = send_shut_ = true;
-  Notify(0);
+  listener.Notify(kDataCame);
 }
 
 SysResult StreamSocket::Recv(absl::Span<char> buffer, int flags) {
-  if (state_ == State::kListening || state_ == State::kUnconnected ||
-      state_ == State::kConnecting) {
-    if (error_ != 0) return SysResult::Error(TakeError());
-    if (receive_shut_) return SysResult::Ok(0);
-    if (state_ == State::kConnecting) return SysResult::Error(EAGAIN);
-    return SysResult::Error(is_unix() ? EINVAL : ENOTCONN);
-  }
+  if (is_unix()) return RecvUnix(buffer, flags);
+  if (state_ == State::kListening) return SysResult::Error(ENOTCONN);
   if (!received_.empty()) {
-    const size_t count = std::min(buffer.size(), received_.size());
-    std::memcpy(buffer.data(), received_.data(), count);
-    if ((flags & MSG_PEEK) == 0) {
-      received_.erase(0, count);
-      if (peer_ != nullptr) peer_->TakeSpaceFreed();
-    }
-    return SysResult::Ok(static_cast<int64_t>(count));
+    return SysResult::Ok(static_cast<int64_t>(TakeReceived(buffer, flags)));
   }
-  if (fin_received_ && !is_unix()) return SysResult::Ok(0);
+  if (fin_received_) return SysResult::Ok(0);
   if (error_ != 0) return SysResult::Error(TakeError());
   if (receive_shut_) return SysResult::Ok(0);
-  return SysResult::Error(EAGAIN);
+  return SysResult::Error(state_ == State::kClosed ? ENOTCONN : EAGAIN);
+}
+
+SysResult StreamSocket::RecvUnix(absl::Span<char> buffer, int flags) {
+  if (state_ != State::kEstablished) return SysResult::Error(EINVAL);
+  if (!received_.empty()) {
+    return SysResult::Ok(static_cast<int64_t>(TakeReceived(buffer, flags)));
+  }
+  if (error_ != 0) return SysResult::Error(TakeError());
+  return receive_shut_ ? SysResult::Ok(0) : SysResult::Error(EAGAIN);
+}
+
+size_t StreamSocket::TakeReceived(absl::Span<char> buffer, int flags) {
+  const size_t count = std::min(buffer.size(), received_.size());
+  std::memcpy(buffer.data(), received_.data(), count);
+  if ((flags & MSG_PEEK) != 0) return count;
+  received_.erase(0, count);
+  bool message_freed = false;
+  for (size_t left = count; left > 0 && !messages_.empty();) {
+    const size_t taken = std::min(left, messages_.front());
+    left -= taken;
+    messages_.front() -= taken;
+    if (messages_.front() > 0) break;
+    messages_.pop_front();
+    message_freed = true;
+  }
+  if (peer_ != nullptr) peer_->TakeSpaceFreed(message_freed);
+  return count;
 }
 
 SysResult StreamSocket::Send(absl::Span<const char> bytes) {
-  if (state_ == State::kConnecting) return SysResult::Error(EAGAIN);
-  if (state_ == State::kListening || state_ == State::kUnconnected) {
-    if (is_unix()) return SysResult::Error(ENOTCONN);
-    return SysResult::Error(error_ != 0 ? TakeError() : EPIPE);
+  if (is_unix()) return SendUnix(bytes);
+  if (state_ == State::kSynSent) {
+    return SysResult::Error(error_ != 0 ? TakeError() : EAGAIN);
   }
-  if (is_unix()) {
-    if (error_ != 0) return SysResult::Error(TakeError());
-    if (send_shut_ || peer_ == nullptr || peer_->receive_shut_) {
-      return SysResult::Error(EPIPE);
-    }
-  } else if (error_ != 0 || send_shut_) {
+  const bool may_send =
+      state_ == State::kEstablished || state_ == State::kCloseWait;
+  if (error_ != 0 || send_shut_ || !may_send) {
     // tcp(7): the error that is waiting, then EPIPE.
     const int error = TakeError();
     return SysResult::Error(error != 0 ? error : EPIPE);
@@ -189,18 +283,36 @@ SysResult StreamSocket::Send(absl::Span<const char> bytes) {
   if (bytes.empty()) return SysResult::Ok(0);
   if (peer_ == nullptr) {
     // Taken, and answered with an RST by who is no longer there.
-    ReceiveReset(EPIPE);
+    ReceiveReset();
     return SysResult::Ok(static_cast<int64_t>(bytes.size()));
   }
   const size_t count = std::min(bytes.size(), SpaceAtPeer());
   if (count < bytes.size()) wants_space_ = true;
   if (count == 0) return SysResult::Error(EAGAIN);
-  if (peer_->receive_shut_) {
-    // SHUT_RD on TCP: taken, and dropped.
+  if (peer_->state_ == State::kFinWait && peer_->receive_shut_) {
+    // RFC 1122 §4.2.2.13: it will neither send nor read, and so resets.
+    StreamSocket& peer = *peer_;
+    LeavePeer();
+    peer.ReceiveReset();
+    ReceiveReset();
     return SysResult::Ok(static_cast<int64_t>(count));
   }
+  // Also if it called shutdown(SHUT_RD): TCP has no way to say so.
   peer_->received_.append(bytes.data(), count);
-  peer_->Notify(kReadable);
+  peer_->Notify(kDataCame);
+  return SysResult::Ok(static_cast<int64_t>(count));
+}
+
+SysResult StreamSocket::SendUnix(absl::Span<const char> bytes) {
+  if (state_ != State::kEstablished) return SysResult::Error(ENOTCONN);
+  if (send_shut_) return SysResult::Error(EPIPE);
+  if (bytes.empty()) return SysResult::Ok(0);
+  if (peer_ == nullptr || peer_->receive_shut_) return SysResult::Error(EPIPE);
+  const size_t count = std::min(bytes.size(), SpaceAtPeer());
+  if (count == 0) return SysResult::Error(EAGAIN);
+  peer_->received_.append(bytes.data(), count);
+  peer_->messages_.push_back(count);
+  peer_->Notify(kDataCame);
   return SysResult::Ok(static_cast<int64_t>(count));
 }
 
@@ -208,51 +320,88 @@ SysResult StreamSocket::Shutdown(int how) {
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
     return SysResult::Error(EINVAL);
   }
-  const bool connected = state_ == State::kConnected;
-  if (!connected && !(is_unix() && state_ == State::kClosed)) {
-    return SysResult::Error(ENOTCONN);
+  const bool receiving = how != SHUT_WR;
+  const bool sending = how != SHUT_RD;
+  if (is_unix()) {
+    ShutDown(receiving, sending);
+    if (peer_ != nullptr) peer_->ShutDown(sending, receiving);
+    return SysResult::Ok();
   }
-  if (how != SHUT_WR) {
-    receive_shut_ = true;
-    if (is_unix() && peer_ != nullptr) {
-      peer_->send_shut_ = true;
-      peer_->Notify(0);
+  if (progress_ == Progress::kStarted) {
+    const bool over = state_ == State::kSynSent || state_ == State::kClosed;
+    if (!over) progress_ = Progress::kTold;
+  }
+  if (state_ == State::kListening || state_ == State::kSynSent) {
+    if (state_ == State::kSynSent || receiving) {
+      progress_ = Progress::kNotAsked;
+      Disconnect();
     }
+    Notify(0);
+    return SysResult::Ok();
   }
-  if (how != SHUT_RD && !std::exchange(send_shut_, true) && peer_ != nullptr) {
-    peer_->ReceiveFin();
-  }
+  // Refused, and done all the same: who polls is to see it.
+  const SysResult result =
+      state_ == State::kClosed ? SysResult::Error(ENOTCONN) : SysResult::Ok();
+  ShutDown(receiving, sending);
+  if (sending) SendFin();
+  return result;
+}
+
+void StreamSocket::ShutDown(bool receiving, bool sending) {
+  receive_shut_ |= receiving;
+  send_shut_ |= sending;
   Notify(0);
-  return SysResult::Ok();
+}
+
+void StreamSocket::Disconnect() {
+  if (retry_ != 0) network_.time().Cancel(std::exchange(retry_, 0));
+  if (state_ == State::kListening) DropAcceptQueue();
+  if (state_ == State::kSynSent) error_ = ECONNRESET;
+  state_ = State::kClosed;
+  network_.ReleasePort(*this);
+  receive_shut_ = send_shut_ = fin_received_ = false;
+  received_.clear();
+  remote_ = Address();
+  Notify(EPOLLERR);
+}
+
+void StreamSocket::SendFin() {
+  if (state_ == State::kEstablished) {
+    state_ = State::kFinWait;
+    peer_->ReceiveFin();
+  } else if (state_ == State::kCloseWait) {
+    if (peer_ != nullptr) peer_->ReceiveFin();
+    Done();
+  }
 }
 
 void StreamSocket::ReceiveFin() {
   receive_shut_ = true;
   fin_received_ = true;
+  if (state_ == State::kFinWait) return Done();
+  state_ = State::kCloseWait;
   Notify(0);
 }
 
-void StreamSocket::ReceiveReset(int error) {
-  error_ = error;
-  receive_shut_ = send_shut_ = true;
+void StreamSocket::ReceiveReset() {
+  error_ = state_ == State::kCloseWait ? EPIPE : ECONNRESET;
+  Done();
+}
+
+void StreamSocket::Done() {
   state_ = State::kClosed;
-  if (StreamSocket* peer = std::exchange(peer_, nullptr)) peer->peer_ = nullptr;
+  receive_shut_ = send_shut_ = true;
+  network_.ReleasePort(*this);
+  LeavePeer();
   Notify(0);
 }
 
-void StreamSocket::PeerClosed() {
-  if (is_unix()) {
-    receive_shut_ = send_shut_ = true;
-    state_ = State::kClosed;
-    Notify(0);
-  } else {
-    ReceiveFin();
-  }
-}
-
-void StreamSocket::TakeSpaceFreed() {
+void StreamSocket::TakeSpaceFreed(bool message_freed) {
   if (!IsWritable()) return;
-  if (std::exchange(wants_space_, false)) Notify(kWritable);
+  // Unix tells of each message that is gone, wanted or not.
+  if (is_unix() ? message_freed : std::exchange(wants_space_, false)) {
+    Notify(kSpaceCame);
+  }
 }
 
 size_t StreamSocket::buffer_bytes() const {
@@ -276,23 +425,36 @@ bool StreamSocket::IsWritable() const {
 int StreamSocket::TakeError() { return std::exchange(error_, 0); }
 
 uint32_t StreamSocket::Poll() {
+  if (is_unix()) return PollUnix();
   if (state_ == State::kListening) {
     return accept_queue_.empty() ? 0 : kReadable;
   }
-  if (state_ == State::kConnecting) return 0;
   uint32_t events = 0;
   if (error_ != 0) events |= EPOLLERR;
-  const bool never_connected = state_ == State::kUnconnected;
-  if ((receive_shut_ && send_shut_) || never_connected ||
-      state_ == State::kClosed) {
+  if ((receive_shut_ && send_shut_) || state_ == State::kClosed) {
     events |= EPOLLHUP;
   }
   if (receive_shut_) events |= kReadable | EPOLLRDHUP;
+  if (state_ == State::kSynSent) return events;
   if (!received_.empty()) events |= kReadable;
-  if (IsWritable() || (send_shut_ && !is_unix())) {
+  if (IsWritable() || send_shut_) {
     events |= kWritable;
   } else {
     wants_space_ = true;
+  }
+  return events;
+}
+
+uint32_t StreamSocket::PollUnix() {
+  uint32_t events = 0;
+  if (error_ != 0) events |= EPOLLERR;
+  if ((receive_shut_ && send_shut_) || state_ == State::kClosed) {
+    events |= EPOLLHUP;
+  }
+  if (receive_shut_) events |= kReadable | EPOLLRDHUP;
+  if (!received_.empty() || !accept_queue_.empty()) events |= kReadable;
+  if (state_ != State::kListening && IsWritable()) {
+    events |= kWritable | EPOLLWRBAND;
   }
   return events;
 }

@@ -45,28 +45,40 @@ class StreamSocket final : public OpenFile {
   SysResult GetOption(int level, int option, void* value, socklen_t* length);
 
   uint32_t Poll() override;
-  SysResult Read(absl::Span<char> buffer) override { return Recv(buffer, 0); }
+  // Unlike recv(2), read(2) of nothing never fails.
+  SysResult Read(absl::Span<char> buffer) override {
+    return buffer.empty() ? SysResult::Ok(0) : Recv(buffer, 0);
+  }
   SysResult Write(absl::Span<const char> bytes) override { return Send(bytes); }
 
   int family() const { return family_; }
   const Address& local_address() const { return local_; }
   const Address& peer_address() const { return remote_; }
   bool is_listening() const { return state_ == State::kListening; }
-  bool is_connected() const { return state_ == State::kConnected; }
+  bool is_connected() const { return peer_ != nullptr; }
+  // Whether a unix connection to it would be refused although it listens.
+  bool refuses() const { return receive_shut_; }
   bool reuse_address() const { return reuse_address_; }
   bool reuse_port() const { return reuse_port_; }
   // Bytes that have come and were not read.
   size_t received_bytes() const { return received_.size(); }
 
  private:
+  // What tcp(7) calls them. A unix socket is only ever kClosed, kListening or
+  // kEstablished, and stays the last when its peer goes.
   enum class State : uint8_t {
-    kUnconnected,
-    kListening,
-    kConnecting,
-    kConnected,
-    // Was connected and is over.
     kClosed,
+    kListening,
+    kSynSent,
+    kEstablished,
+    // Sent its FIN, got none.
+    kFinWait,
+    // Got a FIN, sent none.
+    kCloseWait,
   };
+
+  // What connect(2) has said so far.
+  enum class Progress : uint8_t { kNotAsked, kStarted, kTold };
 
   bool is_unix() const { return family_ == AF_UNIX; }
   size_t buffer_bytes() const;
@@ -75,35 +87,54 @@ class StreamSocket final : public OpenFile {
   bool HasRoomInBacklog() const;
   int TakeError();
 
+  SysResult ConnectUnix(const Address& address);
   void TryToConnect();
   void ConnectTo(StreamSocket& listener);
-  void FailToConnect(int error);
-  void TakeSpaceFreed();
+  SysResult SendUnix(absl::Span<const char> bytes);
+  SysResult RecvUnix(absl::Span<char> buffer, int flags);
+  size_t TakeReceived(absl::Span<char> buffer, int flags);
+  void TakeSpaceFreed(bool message_freed);
+  uint32_t PollUnix();
+  void ShutDown(bool receiving, bool sending);
+
+  void DropAcceptQueue();
+  void CloseUnix();
+  void CloseTcp();
+  // TCP: back to the state of birth.
+  void Disconnect();
+  void SendFin();
   void ReceiveFin();
-  void ReceiveReset(int error);
-  void PeerClosed();
+  void ReceiveReset();
+  // TCP: the connection is over, in whatever way.
+  void Done();
+  void LeavePeer();
 
   Network& network_;
   const int family_;
-  State state_ = State::kUnconnected;
+  State state_ = State::kClosed;
+  Progress progress_ = Progress::kNotAsked;
   Address local_;
   Address remote_;
+  // By bind(2), not by connect(2).
   bool bound_ = false;
 
   // Null when the other end is gone.
   StreamSocket* peer_ = nullptr;
   std::string received_;
+  // Unix: what is left of each message in `received_`. A sender is told when
+  // one is gone.
+  std::deque<size_t> messages_;
   // No more comes; no more may be sent.
   bool receive_shut_ = false;
   bool send_shut_ = false;
-  // A FIN has come, behind which even an error reads as the end.
+  // TCP: behind a FIN even an error reads as the end.
   bool fin_received_ = false;
-  // Somebody was told to wait for space.
+  // TCP: somebody was told to wait for space.
   bool wants_space_ = false;
+  // Unix: the other end of one that nobody has accepted.
+  bool is_embryo_ = false;
   // SO_ERROR.
   int error_ = 0;
-  // The first connect(2) that finds the connection made says so.
-  bool connect_reported_ = false;
   VirtualTime::PlanId retry_ = 0;
 
   size_t backlog_ = 0;
@@ -111,6 +142,7 @@ class StreamSocket final : public OpenFile {
 
   bool reuse_address_ = false;
   bool reuse_port_ = false;
+  // SO_LINGER of 0 seconds.
   bool reset_on_close_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include "httpd/http/request_head.h"
 #include "reactor/net/socket.h"
 #include "reactor/sys_result.h"
+#include "testing/fake_kernel.h"
 
 namespace pollux {
 namespace {
@@ -35,6 +36,7 @@ std::vector<Route> MakeRoutes(std::unique_ptr<Handler> late) {
     routes.push_back(
         {absl::StrCat("/", i), {Method::kGet}, Fixed(absl::StrCat(i))});
   }
+  routes.push_back({"/big", {Method::kGet}, Fixed(std::string(1 << 20, 'b'))});
   routes.push_back({"/form", {Method::kPost}, Fixed("thanks\n")});
   routes.push_back({"/late", {Method::kGet, Method::kPost}, std::move(late)});
   routes.push_back(
@@ -45,8 +47,8 @@ std::vector<Route> MakeRoutes(std::unique_ptr<Handler> late) {
 }  // namespace
 
 http::PreparedResponse TextResponse(absl::string_view body) {
-  return *http::PreparedResponse::Create(
-      200, {{"Content-Type", "text/plain"}}, body);
+  return *http::PreparedResponse::Create(200, {{"Content-Type", "text/plain"}},
+                                         body);
 }
 
 void CallCounter::OnSyscall(const SyscallRecord& record) {
@@ -66,15 +68,20 @@ int64_t CallCounter::io_calls() const {
   return all - waits() - calls(SyscallKind::kClockGetTime);
 }
 
-ServerTest::ServerTest()
-    : reactor_(Reactor::Create(counted_kernel_).value()) {
+ServerTest::ServerTest() : reactor_(Reactor::Create(counted_kernel_).value()) {
   auto late = std::make_unique<LateHandler>();
   late_ = late.get();
   router_ = Router::Create(MakeRoutes(std::move(late))).value();
 }
 
-ServerTest::~ServerTest() {
-  if (server_ != nullptr) DestroyServer();
+void ServerTest::TearDown() {
+  DestroyServer();
+  reactor_ = nullptr;
+  // Only the fake kernel can be asked.
+  if (const auto* fake = dynamic_cast<FakeKernel*>(kernel_.get())) {
+    EXPECT_EQ(fake->open_descriptors(), 0u);
+    EXPECT_EQ(fake->bad_descriptor_calls(), 0u);
+  }
 }
 
 HttpServer& ServerTest::server() {

@@ -36,8 +36,8 @@ enum class ExpectBody { kYes, kNo };
 // do not end where a response ends.
 std::vector<Response> ParseResponses(absl::string_view bytes);
 
-// Iterates `reactor` until `done`, and returns what it says at last. Gives up,
-// seconds later, when nothing comes of it.
+// Iterates `reactor` until `done` says so for the first time. Gives up, seconds
+// later, when nothing comes of it, and returns false.
 bool RunUntil(Reactor& reactor, absl::FunctionRef<bool()> done);
 
 // A request of HTTP/1.1. `fields` are whole lines, CRLF included.
@@ -72,9 +72,7 @@ class TestClient {
   // All that has come and was not returned yet; the server does not run.
   std::string ReadAvailable();
 
-  // What ended the reading: nothing yet (false), a FIN or an error.
-  bool at_end() const { return at_end_; }
-  // 0 if there was none.
+  // What reading or writing ended with: an errno, or 0, as for a FIN.
   int error() const { return error_; }
 
   void Close() { socket_.Close(); }

@@ -1,0 +1,189 @@
+#include "httpd/daemon.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "httpd/config/config_loader.h"
+#include "reactor/kernel.h"
+#include "reactor/net/address.h"
+#include "reactor/sys_result.h"
+#include "testing/fake_kernel.h"
+#include "testing/integration/test_client.h"
+#include "testing/kernel_under_test.h"
+
+namespace pollux {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::string_view kConfig = R"pb(
+  listener { address: "127.0.0.1:0" }
+  route {
+    path: "/"
+    fixed { body: "ha?\n" }
+  }
+  route {
+    path: "/form"
+    methods: "POST"
+    fixed { body: "<p>" content_type: "text/html" status: 201 }
+  }
+)pb";
+
+class DaemonTest : public testing::TestWithParam<KernelUnderTest> {
+ protected:
+  absl::StatusOr<std::unique_ptr<Daemon>> Create(absl::string_view config) {
+    const httpd::LoadedConfig loaded = httpd::LoadConfigText(config, "test");
+    EXPECT_TRUE(loaded.ok());
+    return Daemon::Create(*kernel_, loaded.config);
+  }
+
+  TestClient Connect(Daemon& daemon, const Address& address) {
+    const int socket =
+        kernel_
+            ->Socket(address.family(),
+                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+            .descriptor();
+    const SysResult result =
+        kernel_->Connect(socket, address.data(), address.length());
+    EXPECT_TRUE(result.ok() || result.error() == EINPROGRESS);
+    return TestClient(*kernel_, daemon.reactor(), socket);
+  }
+  TestClient Connect(Daemon& daemon) {
+    return Connect(daemon, daemon.addresses()[0]);
+  }
+
+  // kill(2), to this very process.
+  void Signal(int signal) {
+    if (auto* fake = dynamic_cast<FakeKernel*>(kernel_.get())) {
+      fake->RaiseSignal(signal);
+    } else {
+      ASSERT_EQ(raise(signal), 0);
+    }
+  }
+
+  const std::unique_ptr<Kernel> kernel_ = GetParam().make();
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DaemonTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(DaemonTest, ServesWhatItsConfigurationSays) {
+  const auto daemon = Create(kConfig).value();
+  TestClient client = Connect(*daemon);
+  client.Write(Get("/") + Post("/form", "a=b"));
+  const Response root = client.ReadResponse();
+  EXPECT_EQ(root.status, 200);
+  EXPECT_EQ(root.Field("Content-Type"), "text/plain");
+  EXPECT_EQ(root.body, "ha?\n");
+  const Response form = client.ReadResponse();
+  EXPECT_EQ(form.status, 201);
+  EXPECT_EQ(form.Field("Content-Type"), "text/html");
+  EXPECT_EQ(form.body, "<p>");
+}
+
+TEST_P(DaemonTest, AllowsTheMethodsThatItsConfigurationSays) {
+  const auto daemon = Create(kConfig).value();
+  TestClient client = Connect(*daemon);
+  client.Write(Post("/", "") + Get("/form"));
+  EXPECT_EQ(client.ReadResponse().Field("Allow"), "GET, HEAD");
+  EXPECT_EQ(client.ReadResponse().Field("Allow"), "POST");
+}
+
+TEST_P(DaemonTest, ListensAtEachAddress) {
+  const auto daemon =
+      Create(absl::StrCat("listener { address: '127.0.0.1:0' }", kConfig))
+          .value();
+  ASSERT_EQ(daemon->addresses().size(), 2u);
+  for (const Address& address : daemon->addresses()) {
+    EXPECT_NE(address.port(), 0);
+    TestClient client = Connect(*daemon, address);
+    client.Write(Get("/"));
+    EXPECT_EQ(client.ReadResponse().status, 200);
+  }
+}
+
+TEST_P(DaemonTest, AnAddressInUseIsToldInASentence) {
+  const auto first = Create(kConfig).value();
+  const std::string address = first->addresses()[0].ToString();
+  const auto second = Create(absl::StrCat("listener { address: '", address,
+                                          "' } route { path: '/' fixed {} }"));
+  EXPECT_EQ(second.status().message(),
+            absl::StrCat("bind ", address, ": Address already in use"));
+}
+
+TEST_P(DaemonTest, SignalsEndIt) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const auto daemon = Create(kConfig).value();
+    Signal(signal);
+    daemon->Run();
+  }
+}
+
+TEST_P(DaemonTest, IdleConnectionsDoNotHoldItsEndUp) {
+  const auto daemon = Create(kConfig).value();
+  TestClient client = Connect(*daemon);
+  client.Write(Get("/"));
+  client.ReadResponse();
+  Signal(SIGTERM);
+  daemon->Run();
+  EXPECT_EQ(daemon->server().connection_count(), 0u);
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST_P(DaemonTest, ItEndsAfterTheRequestsThatHaveBegun) {
+  const auto daemon = Create(kConfig).value();
+  TestClient client = Connect(*daemon);
+  client.Write("GET / HTTP/1.1\r\n");
+  RunUntil(daemon->reactor(),
+           [&] { return daemon->server().connection_count() == 1; });
+  daemon->reactor().RunOnce(absl::Milliseconds(100));
+  Signal(SIGTERM);
+  daemon->reactor().RunOnce(absl::Milliseconds(100));
+  client.Write("Host: a\r\n\r\n");
+  daemon->Run();
+  EXPECT_EQ(client.ReadResponse().Field("Connection"), "close");
+}
+
+TEST_P(DaemonTest, ASecondSignalEndsItAtOnce) {
+  const auto daemon = Create(kConfig).value();
+  TestClient client = Connect(*daemon);
+  client.Write("GET / HTTP/1.1\r\n");
+  RunUntil(daemon->reactor(),
+           [&] { return daemon->server().connection_count() == 1; });
+  daemon->reactor().RunOnce(absl::Milliseconds(100));
+  Signal(SIGTERM);
+  daemon->reactor().RunOnce(absl::Milliseconds(100));
+  Signal(SIGINT);
+  daemon->Run();
+  EXPECT_EQ(daemon->server().connection_count(), 1u);
+}
+
+TEST_P(DaemonTest, DescriptorsThatHaveRunOutAreToldInASentence) {
+  auto* const fake = dynamic_cast<FakeKernel*>(kernel_.get());
+  if (fake == nullptr) GTEST_SKIP() << "only the fake kernel runs out of them";
+  // 0, 1 and 2; the daemon needs some more.
+  for (size_t limit = 3; limit < 8; ++limit) {
+    fake->set_descriptor_limit(limit);
+    const auto daemon = Create(kConfig);
+    if (daemon.ok()) continue;
+    EXPECT_THAT(std::string(daemon.status().message()),
+                HasSubstr("Too many open files"));
+    EXPECT_EQ(fake->open_descriptors(), 0u);
+  }
+  EXPECT_EQ(fake->bad_descriptor_calls(), 0u);
+}
+
+}  // namespace
+}  // namespace pollux

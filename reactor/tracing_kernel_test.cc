@@ -1,0 +1,415 @@
+#include "reactor/tracing_kernel.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "reactor/kernel.h"
+#include "reactor/sys_result.h"
+#include "reactor/syscall_record.h"
+
+namespace pollux {
+namespace {
+
+using testing::_;
+using testing::DoAll;
+using testing::ElementsAre;
+using testing::Ref;
+using testing::Return;
+using testing::SetArgReferee;
+using testing::StrictMock;
+
+class MockKernel : public Kernel {
+ public:
+  MOCK_METHOD(SysResult, Socket, (int, int, int), (override));
+  MOCK_METHOD(SysResult, SocketPair, (int, int, int, (std::array<int, 2>&)),
+              (override));
+  MOCK_METHOD(SysResult, Bind, (int, const sockaddr*, socklen_t), (override));
+  MOCK_METHOD(SysResult, Listen, (int, int), (override));
+  MOCK_METHOD(SysResult, Accept4, (int, sockaddr*, socklen_t*, int),
+              (override));
+  MOCK_METHOD(SysResult, Connect, (int, const sockaddr*, socklen_t),
+              (override));
+  MOCK_METHOD(SysResult, GetSockName, (int, sockaddr*, socklen_t*), (override));
+  MOCK_METHOD(SysResult, SetSockOpt, (int, int, int, const void*, socklen_t),
+              (override));
+  MOCK_METHOD(SysResult, GetSockOpt, (int, int, int, void*, socklen_t*),
+              (override));
+  MOCK_METHOD(SysResult, Recv, (int, absl::Span<char>, int), (override));
+  MOCK_METHOD(SysResult, Send, (int, absl::Span<const char>, int), (override));
+  MOCK_METHOD(SysResult, Shutdown, (int, int), (override));
+  MOCK_METHOD(SysResult, Close, (int), (override));
+  MOCK_METHOD(SysResult, Read, (int, absl::Span<char>), (override));
+  MOCK_METHOD(SysResult, Write, (int, absl::Span<const char>), (override));
+  MOCK_METHOD(SysResult, EpollCreate1, (int), (override));
+  MOCK_METHOD(SysResult, EpollCtl, (int, int, int, epoll_event*), (override));
+  MOCK_METHOD(SysResult, EpollPwait2,
+              (int, absl::Span<epoll_event>, absl::Duration), (override));
+  MOCK_METHOD(SysResult, EpollWait, (int, absl::Span<epoll_event>, int),
+              (override));
+  MOCK_METHOD(SysResult, EventFd, (unsigned int, int), (override));
+  MOCK_METHOD(SysResult, ClockGetTime, (clockid_t), (override));
+  MOCK_METHOD(SysResult, SignalFd, (int, const sigset_t&, int), (override));
+  MOCK_METHOD(SysResult, SigProcMask, (int, const sigset_t&, sigset_t*),
+              (override));
+};
+
+class TracingKernelTest : public testing::Test, protected SyscallObserver {
+ protected:
+  // The single record of the calls since the last time.
+  SyscallRecord Told() {
+    EXPECT_EQ(records_.size(), 1u);
+    const SyscallRecord record =
+        records_.empty() ? SyscallRecord() : records_.back();
+    records_.clear();
+    return record;
+  }
+
+  StrictMock<MockKernel> kernel_;
+  TracingKernel tracing_{kernel_, *this};
+  std::vector<SyscallRecord> records_;
+
+ private:
+  void OnSyscall(const SyscallRecord& record) override {
+    records_.push_back(record);
+  }
+};
+
+constexpr SysResult kSeven = SysResult::Ok(7);
+constexpr SysResult kFailure = SysResult::Error(EIO);
+
+template <size_t N>
+std::string Text(const std::array<char, N>& payload, size_t count) {
+  return std::string(payload.data(), count);
+}
+
+TEST_F(TracingKernelTest, Socket) {
+  EXPECT_CALL(kernel_, Socket(1, 2, 3)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.Socket(1, 2, 3), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSocket);
+  EXPECT_THAT(told.numbers, ElementsAre(1, 2, 3, 0));
+  EXPECT_EQ(told.result, kSeven);
+}
+
+TEST_F(TracingKernelTest, SocketPair) {
+  std::array<int, 2> sockets = {-1, -1};
+  EXPECT_CALL(kernel_, SocketPair(1, 2, 3, Ref(sockets)))
+      .WillOnce(DoAll(SetArgReferee<3>(std::array<int, 2>{8, 9}),
+                      Return(SysResult::Ok())));
+  EXPECT_EQ(tracing_.SocketPair(1, 2, 3, sockets), SysResult::Ok());
+  EXPECT_THAT(sockets, ElementsAre(8, 9));
+  EXPECT_THAT(Told().numbers, ElementsAre(1, 2, 8, 9));
+}
+
+TEST_F(TracingKernelTest, Bind) {
+  const sockaddr address = {AF_INET, "port, host"};
+  EXPECT_CALL(kernel_, Bind(3, &address, sizeof(address)))
+      .WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.Bind(3, &address, sizeof(address)), kFailure);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kBind);
+  EXPECT_EQ(told.result, kFailure);
+  EXPECT_EQ(told.payload_bytes, sizeof(address));
+  EXPECT_EQ(std::memcmp(told.payload.data(), &address, sizeof(address)), 0);
+}
+
+TEST_F(TracingKernelTest, Listen) {
+  EXPECT_CALL(kernel_, Listen(3, 1024)).WillOnce(Return(SysResult::Ok()));
+  EXPECT_EQ(tracing_.Listen(3, 1024), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kListen);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 1024, 0, 0));
+}
+
+TEST_F(TracingKernelTest, Accept4) {
+  sockaddr_storage peer;
+  socklen_t length = sizeof(peer);
+  auto* address = reinterpret_cast<sockaddr*>(&peer);
+  EXPECT_CALL(kernel_, Accept4(3, address, &length, 5))
+      .WillOnce([](int, sockaddr* filled, socklen_t* filled_length, int) {
+        filled->sa_family = AF_UNIX;
+        *filled_length = sizeof(sa_family_t);
+        return kSeven;
+      });
+  EXPECT_EQ(tracing_.Accept4(3, address, &length, 5), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kAccept4);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 5, 0, 0));
+  EXPECT_EQ(told.payload_bytes, sizeof(sa_family_t));
+}
+
+TEST_F(TracingKernelTest, Accept4WithoutAnAddress) {
+  EXPECT_CALL(kernel_, Accept4(3, nullptr, nullptr, 5))
+      .WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.Accept4(3, nullptr, nullptr, 5), kSeven);
+  EXPECT_EQ(Told().payload_bytes, 0);
+}
+
+TEST_F(TracingKernelTest, FailedAccept4ShowsNoAddress) {
+  sockaddr_storage peer;
+  socklen_t length = sizeof(peer);
+  auto* address = reinterpret_cast<sockaddr*>(&peer);
+  EXPECT_CALL(kernel_, Accept4(3, address, &length, 5))
+      .WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.Accept4(3, address, &length, 5), kFailure);
+  EXPECT_EQ(Told().payload_bytes, 0);
+}
+
+TEST_F(TracingKernelTest, Connect) {
+  const sockaddr address = {AF_INET, "port, host"};
+  EXPECT_CALL(kernel_, Connect(3, &address, sizeof(address)))
+      .WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.Connect(3, &address, sizeof(address)), kFailure);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kConnect);
+  EXPECT_EQ(told.payload_bytes, sizeof(address));
+}
+
+TEST_F(TracingKernelTest, GetSockName) {
+  sockaddr_storage storage;
+  socklen_t length = sizeof(storage);
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  EXPECT_CALL(kernel_, GetSockName(3, address, &length))
+      .WillOnce([](int, sockaddr* filled, socklen_t* filled_length) {
+        filled->sa_family = AF_UNIX;
+        *filled_length = sizeof(sa_family_t);
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.GetSockName(3, address, &length), SysResult::Ok());
+  EXPECT_EQ(length, sizeof(sa_family_t));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kGetSockName);
+  EXPECT_EQ(told.payload_bytes, sizeof(sa_family_t));
+}
+
+TEST_F(TracingKernelTest, SetSockOpt) {
+  const int on = 1;
+  EXPECT_CALL(kernel_, SetSockOpt(3, 4, 5, &on, sizeof(on)))
+      .WillOnce(Return(SysResult::Ok()));
+  EXPECT_EQ(tracing_.SetSockOpt(3, 4, 5, &on, sizeof(on)), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSetSockOpt);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 5, 1));
+}
+
+TEST_F(TracingKernelTest, GetSockOpt) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  EXPECT_CALL(kernel_, GetSockOpt(3, 4, 5, &value, &length))
+      .WillOnce([](int, int, int, void* filled, socklen_t*) {
+        const int reset = ECONNRESET;
+        std::memcpy(filled, &reset, sizeof(reset));
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.GetSockOpt(3, 4, 5, &value, &length), SysResult::Ok());
+  EXPECT_EQ(value, ECONNRESET);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kGetSockOpt);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 5, ECONNRESET));
+}
+
+// What fills a buffer as a read would.
+auto Gives(absl::string_view bytes) {
+  return [bytes](absl::Span<char> buffer) {
+    std::copy(bytes.begin(), bytes.end(), buffer.begin());
+    return SysResult::Ok(static_cast<int64_t>(bytes.size()));
+  };
+}
+
+TEST_F(TracingKernelTest, Recv) {
+  std::array<char, 100> buffer = {};
+  EXPECT_CALL(kernel_, Recv(3, absl::MakeSpan(buffer), 4))
+      .WillOnce(
+          [](int, absl::Span<char> into, int) { return Gives("hello")(into); });
+  EXPECT_EQ(tracing_.Recv(3, absl::MakeSpan(buffer), 4), SysResult::Ok(5));
+  EXPECT_EQ(Text(buffer, 5), "hello");
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kRecv);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 100, 4, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "hello");
+}
+
+TEST_F(TracingKernelTest, FailedRecvShowsNoBytes) {
+  std::array<char, 100> buffer = {};
+  EXPECT_CALL(kernel_, Recv(_, _, _)).WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.Recv(3, absl::MakeSpan(buffer), 4), kFailure);
+  EXPECT_EQ(Told().payload_bytes, 0);
+}
+
+TEST_F(TracingKernelTest, Send) {
+  const std::string bytes(100, 'x');
+  EXPECT_CALL(kernel_, Send(3, absl::MakeConstSpan(bytes), MSG_NOSIGNAL))
+      .WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.Send(3, bytes, MSG_NOSIGNAL), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSend);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 100, MSG_NOSIGNAL, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), std::string(64, 'x'));
+}
+
+TEST_F(TracingKernelTest, Shutdown) {
+  EXPECT_CALL(kernel_, Shutdown(3, SHUT_WR)).WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.Shutdown(3, SHUT_WR), kFailure);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kShutdown);
+  EXPECT_THAT(told.numbers, ElementsAre(3, SHUT_WR, 0, 0));
+}
+
+TEST_F(TracingKernelTest, Close) {
+  EXPECT_CALL(kernel_, Close(3)).WillOnce(Return(SysResult::Ok()));
+  EXPECT_EQ(tracing_.Close(3), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kClose);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 0, 0, 0));
+}
+
+TEST_F(TracingKernelTest, Read) {
+  std::array<char, 8> buffer = {};
+  EXPECT_CALL(kernel_, Read(3, absl::MakeSpan(buffer)))
+      .WillOnce([](int, absl::Span<char> into) { return Gives("ab")(into); });
+  EXPECT_EQ(tracing_.Read(3, absl::MakeSpan(buffer)), SysResult::Ok(2));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kRead);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 8, 0, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "ab");
+}
+
+TEST_F(TracingKernelTest, Write) {
+  const std::string bytes = "abc";
+  EXPECT_CALL(kernel_, Write(3, absl::MakeConstSpan(bytes)))
+      .WillOnce(Return(SysResult::Ok(3)));
+  EXPECT_EQ(tracing_.Write(3, bytes), SysResult::Ok(3));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kWrite);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 3, 0, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "abc");
+}
+
+TEST_F(TracingKernelTest, EpollCreate1) {
+  EXPECT_CALL(kernel_, EpollCreate1(EPOLL_CLOEXEC)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.EpollCreate1(EPOLL_CLOEXEC), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kEpollCreate1);
+  EXPECT_THAT(told.numbers, ElementsAre(EPOLL_CLOEXEC, 0, 0, 0));
+}
+
+TEST_F(TracingKernelTest, EpollCtl) {
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLET;
+  EXPECT_CALL(kernel_, EpollCtl(3, EPOLL_CTL_ADD, 5, &event))
+      .WillOnce(Return(SysResult::Ok()));
+  EXPECT_EQ(tracing_.EpollCtl(3, EPOLL_CTL_ADD, 5, &event), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kEpollCtl);
+  EXPECT_THAT(told.numbers,
+              ElementsAre(3, EPOLL_CTL_ADD, 5, int64_t{event.events}));
+}
+
+TEST_F(TracingKernelTest, EpollCtlWithoutAnEvent) {
+  EXPECT_CALL(kernel_, EpollCtl(3, EPOLL_CTL_DEL, 5, nullptr))
+      .WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.EpollCtl(3, EPOLL_CTL_DEL, 5, nullptr), kFailure);
+  EXPECT_THAT(Told().numbers, ElementsAre(3, EPOLL_CTL_DEL, 5, 0));
+}
+
+TEST_F(TracingKernelTest, EpollPwait2) {
+  std::array<epoll_event, 4> events = {};
+  const absl::Duration timeout = absl::Microseconds(1500);
+  EXPECT_CALL(kernel_, EpollPwait2(3, _, timeout))
+      .WillOnce([&](int, absl::Span<epoll_event> filled, absl::Duration) {
+        EXPECT_EQ(filled.data(), events.data());
+        filled[0].events = EPOLLIN;
+        return SysResult::Ok(1);
+      });
+  EXPECT_EQ(tracing_.EpollPwait2(3, absl::MakeSpan(events), timeout),
+            SysResult::Ok(1));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kEpollPwait2);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 1'500'000, 0));
+  EXPECT_EQ(told.payload_bytes, sizeof(epoll_event));
+}
+
+TEST_F(TracingKernelTest, EpollPwait2ForEver) {
+  std::array<epoll_event, 4> events = {};
+  EXPECT_CALL(kernel_, EpollPwait2(3, _, absl::InfiniteDuration()))
+      .WillOnce(Return(SysResult::Error(EINTR)));
+  EXPECT_EQ(
+      tracing_.EpollPwait2(3, absl::MakeSpan(events), absl::InfiniteDuration()),
+      SysResult::Error(EINTR));
+  const SyscallRecord told = Told();
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, -1, 0));
+  EXPECT_EQ(told.payload_bytes, 0);
+}
+
+TEST_F(TracingKernelTest, EpollWait) {
+  std::array<epoll_event, 4> events = {};
+  EXPECT_CALL(kernel_, EpollWait(3, _, 2)).WillOnce(Return(SysResult::Ok(2)));
+  EXPECT_EQ(tracing_.EpollWait(3, absl::MakeSpan(events), 2), SysResult::Ok(2));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kEpollWait);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 2'000'000, 0));
+  EXPECT_EQ(told.payload_bytes, 2 * sizeof(epoll_event));
+}
+
+TEST_F(TracingKernelTest, EpollWaitForEver) {
+  std::array<epoll_event, 4> events = {};
+  EXPECT_CALL(kernel_, EpollWait(3, _, -1)).WillOnce(Return(SysResult::Ok()));
+  EXPECT_EQ(tracing_.EpollWait(3, absl::MakeSpan(events), -1), SysResult::Ok());
+  EXPECT_THAT(Told().numbers, ElementsAre(3, 4, -1, 0));
+}
+
+TEST_F(TracingKernelTest, EventFd) {
+  EXPECT_CALL(kernel_, EventFd(1, 2)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.EventFd(1, 2), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kEventFd);
+  EXPECT_THAT(told.numbers, ElementsAre(1, 2, 0, 0));
+}
+
+TEST_F(TracingKernelTest, ClockGetTime) {
+  EXPECT_CALL(kernel_, ClockGetTime(CLOCK_MONOTONIC)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.ClockGetTime(CLOCK_MONOTONIC), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kClockGetTime);
+  EXPECT_THAT(told.numbers, ElementsAre(CLOCK_MONOTONIC, 0, 0, 0));
+}
+
+TEST_F(TracingKernelTest, SignalFd) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  EXPECT_CALL(kernel_, SignalFd(-1, Ref(signals), 2)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.SignalFd(-1, signals, 2), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSignalFd);
+  EXPECT_THAT(told.numbers, ElementsAre(-1, 2, 0, 0));
+}
+
+TEST_F(TracingKernelTest, SigProcMask) {
+  sigset_t signals;
+  sigset_t old;
+  sigemptyset(&signals);
+  EXPECT_CALL(kernel_, SigProcMask(SIG_BLOCK, Ref(signals), &old))
+      .WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.SigProcMask(SIG_BLOCK, signals, &old), kFailure);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSigProcMask);
+  EXPECT_THAT(told.numbers, ElementsAre(SIG_BLOCK, 0, 0, 0));
+}
+
+}  // namespace
+}  // namespace pollux

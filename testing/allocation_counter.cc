@@ -1,0 +1,61 @@
+#include "testing/allocation_counter.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace pollux {
+namespace {
+
+thread_local AllocationCounts counts;
+
+void* Allocate(size_t size) {
+  ++counts.allocations;
+  void* memory = std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+void* AllocateAligned(size_t size, std::align_val_t alignment) {
+  ++counts.allocations;
+  const auto align = static_cast<size_t>(alignment);
+  void* memory = std::aligned_alloc(align, (size + align - 1) / align * align);
+  if (memory == nullptr) std::abort();
+  return memory;
+}
+
+void Free(void* memory) {
+  if (memory == nullptr) return;
+  ++counts.deallocations;
+  std::free(memory);
+}
+
+}  // namespace
+
+AllocationCounts CountAllocations() { return counts; }
+
+}  // namespace pollux
+
+void* operator new(size_t size) { return pollux::Allocate(size); }
+void* operator new[](size_t size) { return pollux::Allocate(size); }
+void* operator new(size_t size, std::align_val_t alignment) {
+  return pollux::AllocateAligned(size, alignment);
+}
+void* operator new[](size_t size, std::align_val_t alignment) {
+  return pollux::AllocateAligned(size, alignment);
+}
+void operator delete(void* memory) noexcept { pollux::Free(memory); }
+void operator delete[](void* memory) noexcept { pollux::Free(memory); }
+void operator delete(void* memory, size_t) noexcept { pollux::Free(memory); }
+void operator delete[](void* memory, size_t) noexcept { pollux::Free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept {
+  pollux::Free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  pollux::Free(memory);
+}
+void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  pollux::Free(memory);
+}
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
+  pollux::Free(memory);
+}

@@ -1,0 +1,313 @@
+#include "testing/faulty_kernel.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/log/check.h"
+#include "testing/fault_menu.h"
+
+namespace pollux {
+namespace {
+
+constexpr uint32_t kModes =
+    uint32_t{EPOLLET} | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
+constexpr int64_t kMostLateMicros = 5'000;
+
+}  // namespace
+
+FaultyKernel::FaultyKernel(Kernel& kernel, FakeWorld& world,
+                           const FaultPlan& plan)
+    : kernel_(kernel),
+      world_(world),
+      random_(plan.random()),
+      has_chance_(plan.has_random()) {
+  for (const Fault& fault : plan.fault()) {
+    Planned planned;
+    planned.any_kind = fault.has_call();
+    planned.first = fault.has_call() ? fault.call() : fault.nth();
+    planned.times = fault.times();
+    if (!planned.any_kind) {
+      CHECK(KindFromName(fault.kind(), planned.kind))
+          << "no such system call: " << fault.kind();
+    }
+    if (fault.has_error()) {
+      planned.error = ErrorFromName(fault.error());
+      CHECK_NE(planned.error, 0) << "no such error: " << fault.error();
+    }
+    planned.at_most_bytes = fault.at_most_bytes();
+    planned.is_spurious = fault.has_spurious();
+    planned.spurious = fault.spurious();
+    planned.late = absl::Nanoseconds(fault.late_nanos());
+    planned_.push_back(planned);
+  }
+}
+
+FaultyKernel::Effect FaultyKernel::Next(SyscallKind kind,
+                                        std::array<int64_t, 4> numbers) {
+  const uint64_t call = ++calls_;
+  const uint64_t nth = ++calls_by_kind_[static_cast<size_t>(kind)];
+  SyscallRecord record;
+  record.kind = kind;
+  record.numbers = numbers;
+  Effect effect;
+  bool has_fault = false;
+  for (const Planned& planned : planned_) {
+    if (!planned.any_kind && planned.kind != kind) continue;
+    const uint64_t number = planned.any_kind ? call : nth;
+    if (number < planned.first || number >= planned.first + planned.times) {
+      continue;
+    }
+    has_fault = true;
+    effect.error = planned.error;
+    if (planned.at_most_bytes > 0) effect.at_most_bytes = planned.at_most_bytes;
+    effect.is_spurious = planned.is_spurious;
+    effect.spurious = planned.spurious;
+    effect.late = planned.late;
+  }
+  if (AddByChance(record, effect) || has_fault) NoteFault(record);
+  return effect;
+}
+
+void FaultyKernel::NoteFault(const SyscallRecord& record) {
+  if (faults_++ > 0) return;
+  first_fault_ = calls_;
+  first_fault_descriptor_ = static_cast<int>(
+      record.kind == SyscallKind::kEpollCtl ? record.numbers[2]
+                                            : record.numbers[0]);
+}
+
+bool FaultyKernel::AddByChance(const SyscallRecord& record, Effect& effect) {
+  if (!has_chance_) return false;
+  Random& random = world_.random();
+  // One question after another, so that the chances do not depend on the kind.
+  const bool error = random.Chance(random_.error_percent());
+  const bool eintr = random.Chance(random_.eintr_percent());
+  const bool eagain = random.Chance(random_.eagain_percent());
+  const bool cut = random.Chance(random_.short_transfer_percent());
+  const bool spurious = random.Chance(random_.spurious_percent());
+  const bool late = random.Chance(random_.late_percent());
+  const uint64_t number = random.Next();
+
+  const std::vector<int> errors = PossibleErrors(record);
+  const auto possible = [&](int wanted) {
+    return std::find(errors.begin(), errors.end(), wanted) != errors.end();
+  };
+  if (error && !errors.empty()) effect.error = errors[number % errors.size()];
+  if (eintr && possible(EINTR)) effect.error = EINTR;
+  if (eagain && possible(EAGAIN)) effect.error = EAGAIN;
+  if (cut && IsTransfer(record.kind)) effect.at_most_bytes = 1 + number % 64;
+  const bool is_wait = record.kind == SyscallKind::kEpollPwait2 ||
+                       record.kind == SyscallKind::kEpollWait;
+  if (spurious && is_wait) {
+    effect.is_spurious = true;
+    effect.spurious = number;
+  }
+  if (late && is_wait) {
+    effect.late = absl::Microseconds(1 + number % kMostLateMicros);
+  }
+  return effect.error != 0 || effect.at_most_bytes != SIZE_MAX ||
+         effect.is_spurious || effect.late > absl::ZeroDuration();
+}
+
+template <typename Call>
+SysResult FaultyKernel::Pass(SyscallKind kind, std::array<int64_t, 4> numbers,
+                             Call call) {
+  const Effect effect = Next(kind, numbers);
+  if (effect.error != 0) return SysResult::Error(effect.error);
+  return call(effect.at_most_bytes);
+}
+
+template <typename Wait>
+SysResult FaultyKernel::PassWait(SyscallKind kind, int epoll,
+                                 absl::Span<epoll_event> events, Wait wait) {
+  const Effect effect = Next(kind, {epoll});
+  if (effect.error != 0) {
+    // A wait that a signal ends has let time pass, if only a little.
+    if (effect.error == EINTR) (void)world_.Pass(world_.time().Now());
+    return SysResult::Error(effect.error);
+  }
+  SysResult result = wait(effect.is_spurious);
+  if (effect.is_spurious && result.ok()) {
+    result = SysResult::Ok(static_cast<int64_t>(AddSpurious(
+        epoll, effect.spurious, events, static_cast<size_t>(result.value()))));
+  }
+  const MonotonicTime until = world_.time().Now() + effect.late;
+  while (world_.time().Now() < until) (void)world_.Pass(until);
+  return result;
+}
+
+size_t FaultyKernel::AddSpurious(int epoll, uint64_t which,
+                                 absl::Span<epoll_event> events,
+                                 size_t count) const {
+  std::vector<epoll_event> candidates;
+  for (const auto& [key, event] : watched_) {
+    if (key.first == epoll) candidates.push_back(event);
+  }
+  if (candidates.empty() || count == events.size()) return count;
+  epoll_event event = candidates[which % candidates.size()];
+  event.events &= ~kModes;
+  // Nothing is asked of it: nothing can be told.
+  if (event.events == 0) return count;
+  for (size_t i = 0; i < count; ++i) {
+    if (events[i].data.u64 == event.data.u64) return count;
+  }
+  events[count] = event;
+  return count + 1;
+}
+
+SysResult FaultyKernel::Socket(int domain, int type, int protocol) {
+  return Pass(SyscallKind::kSocket, {domain, type, protocol},
+              [&](size_t) { return kernel_.Socket(domain, type, protocol); });
+}
+
+SysResult FaultyKernel::SocketPair(int domain, int type, int protocol,
+                                   std::array<int, 2>& sockets) {
+  return Pass(SyscallKind::kSocketPair, {domain, type, protocol}, [&](size_t) {
+    return kernel_.SocketPair(domain, type, protocol, sockets);
+  });
+}
+
+SysResult FaultyKernel::Bind(int socket, const sockaddr* address,
+                             socklen_t length) {
+  return Pass(SyscallKind::kBind, {socket},
+              [&](size_t) { return kernel_.Bind(socket, address, length); });
+}
+
+SysResult FaultyKernel::Listen(int socket, int backlog) {
+  return Pass(SyscallKind::kListen, {socket},
+              [&](size_t) { return kernel_.Listen(socket, backlog); });
+}
+
+SysResult FaultyKernel::Accept4(int listener, sockaddr* peer,
+                                socklen_t* peer_length, int flags) {
+  return Pass(SyscallKind::kAccept4, {listener}, [&](size_t) {
+    return kernel_.Accept4(listener, peer, peer_length, flags);
+  });
+}
+
+SysResult FaultyKernel::Connect(int socket, const sockaddr* address,
+                                socklen_t length) {
+  return Pass(SyscallKind::kConnect, {socket},
+              [&](size_t) { return kernel_.Connect(socket, address, length); });
+}
+
+SysResult FaultyKernel::GetSockName(int socket, sockaddr* address,
+                                    socklen_t* length) {
+  return Pass(SyscallKind::kGetSockName, {socket}, [&](size_t) {
+    return kernel_.GetSockName(socket, address, length);
+  });
+}
+
+SysResult FaultyKernel::SetSockOpt(int socket, int level, int option,
+                                   const void* value, socklen_t length) {
+  return Pass(SyscallKind::kSetSockOpt, {socket, level, option}, [&](size_t) {
+    return kernel_.SetSockOpt(socket, level, option, value, length);
+  });
+}
+
+SysResult FaultyKernel::GetSockOpt(int socket, int level, int option,
+                                   void* value, socklen_t* length) {
+  return Pass(SyscallKind::kGetSockOpt, {socket, level, option}, [&](size_t) {
+    return kernel_.GetSockOpt(socket, level, option, value, length);
+  });
+}
+
+SysResult FaultyKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
+  return Pass(SyscallKind::kRecv, {socket}, [&](size_t most) {
+    return kernel_.Recv(socket, buffer.subspan(0, most), flags);
+  });
+}
+
+SysResult FaultyKernel::Send(int socket, absl::Span<const char> bytes,
+                             int flags) {
+  return Pass(SyscallKind::kSend, {socket}, [&](size_t most) {
+    return kernel_.Send(socket, bytes.subspan(0, most), flags);
+  });
+}
+
+SysResult FaultyKernel::Shutdown(int socket, int how) {
+  return Pass(SyscallKind::kShutdown, {socket},
+              [&](size_t) { return kernel_.Shutdown(socket, how); });
+}
+
+SysResult FaultyKernel::Close(int descriptor) {
+  const Effect effect = Next(SyscallKind::kClose, {descriptor});
+  const SysResult result = kernel_.Close(descriptor);
+  for (auto entry = watched_.begin(); entry != watched_.end();) {
+    const auto [epoll, watched] = entry->first;
+    entry = epoll == descriptor || watched == descriptor ? watched_.erase(entry)
+                                                         : std::next(entry);
+  }
+  return effect.error != 0 ? SysResult::Error(effect.error) : result;
+}
+
+SysResult FaultyKernel::Read(int descriptor, absl::Span<char> buffer) {
+  return Pass(SyscallKind::kRead, {descriptor},
+              [&](size_t) { return kernel_.Read(descriptor, buffer); });
+}
+
+SysResult FaultyKernel::Write(int descriptor, absl::Span<const char> bytes) {
+  return Pass(SyscallKind::kWrite, {descriptor},
+              [&](size_t) { return kernel_.Write(descriptor, bytes); });
+}
+
+SysResult FaultyKernel::EpollCreate1(int flags) {
+  return Pass(SyscallKind::kEpollCreate1, {},
+              [&](size_t) { return kernel_.EpollCreate1(flags); });
+}
+
+SysResult FaultyKernel::EpollCtl(int epoll, int operation, int descriptor,
+                                 epoll_event* event) {
+  const SysResult result =
+      Pass(SyscallKind::kEpollCtl, {epoll, operation, descriptor}, [&](size_t) {
+        return kernel_.EpollCtl(epoll, operation, descriptor, event);
+      });
+  if (!result.ok()) return result;
+  if (operation == EPOLL_CTL_DEL) {
+    watched_.erase({epoll, descriptor});
+  } else {
+    watched_[{epoll, descriptor}] = *event;
+  }
+  return result;
+}
+
+SysResult FaultyKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
+                                    absl::Duration timeout) {
+  return PassWait(SyscallKind::kEpollPwait2, epoll, events, [&](bool at_once) {
+    return kernel_.EpollPwait2(epoll, events,
+                               at_once ? absl::ZeroDuration() : timeout);
+  });
+}
+
+SysResult FaultyKernel::EpollWait(int epoll, absl::Span<epoll_event> events,
+                                  int timeout_ms) {
+  return PassWait(SyscallKind::kEpollWait, epoll, events, [&](bool at_once) {
+    return kernel_.EpollWait(epoll, events, at_once ? 0 : timeout_ms);
+  });
+}
+
+SysResult FaultyKernel::EventFd(unsigned int initial, int flags) {
+  return Pass(SyscallKind::kEventFd, {},
+              [&](size_t) { return kernel_.EventFd(initial, flags); });
+}
+
+SysResult FaultyKernel::ClockGetTime(clockid_t clock) {
+  // Nothing can go wrong with it, and it is not counted: a plan's numbers stay
+  // the same when the loop looks at the clock once more.
+  return kernel_.ClockGetTime(clock);
+}
+
+SysResult FaultyKernel::SignalFd(int descriptor, const sigset_t& signals,
+                                 int flags) {
+  return Pass(SyscallKind::kSignalFd, {descriptor}, [&](size_t) {
+    return kernel_.SignalFd(descriptor, signals, flags);
+  });
+}
+
+SysResult FaultyKernel::SigProcMask(int how, const sigset_t& signals,
+                                    sigset_t* old) {
+  return kernel_.SigProcMask(how, signals, old);
+}
+
+}  // namespace pollux

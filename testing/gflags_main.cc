@@ -1,0 +1,9 @@
+// GoogleTest's main, for tests that have flags of their own: a seed, a plan.
+#include <gflags/gflags.h>
+#include <gtest/gtest.h>
+
+int main(int argc, char* argv[]) {
+  testing::InitGoogleTest(&argc, argv);
+  gflags::ParseCommandLineFlags(&argc, &argv, true);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,180 @@
+// What a request may cost: system calls and heap allocations. A binary of its
+// own, because it replaces the whole program's operator new.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "reactor/syscall_record.h"
+#include "testing/integration/server_fixture.h"
+#include "testing/integration/test_client.h"
+#include "testing/kernel_under_test.h"
+
+namespace {
+size_t allocations = 0;
+}  // namespace
+
+void* operator new(size_t size) {
+  ++allocations;
+  void* const memory = malloc(size);
+  if (memory == nullptr) abort();
+  return memory;
+}
+
+void operator delete(void* memory) noexcept { free(memory); }
+void operator delete(void* memory, size_t) noexcept { free(memory); }
+
+namespace pollux {
+namespace {
+
+class CostContractTest : public ServerTest {
+ protected:
+  // One iteration of the server, counted.
+  void RunOnceCounted() {
+    calls_.Reset();
+    const size_t before = allocations;
+    reactor_->RunOnce(absl::Seconds(1));
+    allocations_ = allocations - before;
+  }
+
+  size_t allocations_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, CostContractTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+std::string Requests(int count) {
+  std::string requests;
+  for (int i = 0; i < count; ++i) requests += Get("/");
+  return requests;
+}
+
+TEST_P(CostContractTest, TheCountOfAllocationsWorks) {
+  const size_t before = allocations;
+  const std::string text(100, 'a');
+  EXPECT_EQ(allocations, before + 1);
+}
+
+TEST_P(CostContractTest, AKeepAliveGetIsOneWaitOneRecvOneSend) {
+  TestClient client = Connect();
+  for (int i = 0; i < 3; ++i) {
+    client.Write(Get("/"));
+    RunOnceCounted();
+    EXPECT_EQ(calls_.waits(), 1);
+    EXPECT_EQ(calls_.calls(SyscallKind::kRecv), 1);
+    EXPECT_EQ(calls_.calls(SyscallKind::kSend), 1);
+    EXPECT_EQ(calls_.io_calls(), 2);
+    EXPECT_EQ(client.ReadResponse().status, 200);
+  }
+}
+
+TEST_P(CostContractTest, SixteenPipelinedGetsCostTheSame) {
+  TestClient client = Connect();
+  for (int i = 0; i < 3; ++i) {
+    client.Write(Requests(16));
+    RunOnceCounted();
+    EXPECT_EQ(calls_.waits(), 1);
+    EXPECT_EQ(calls_.calls(SyscallKind::kRecv), 1);
+    EXPECT_EQ(calls_.calls(SyscallKind::kSend), 1);
+    EXPECT_EQ(calls_.io_calls(), 2);
+    EXPECT_EQ(client.ReadResponses(16).back().status, 200);
+  }
+}
+
+TEST_P(CostContractTest, ConnectionsThatAreReadyShareTheWait) {
+  TestClient a = Connect();
+  TestClient b = Connect();
+  a.Write(Get("/"));
+  b.Write(Get("/"));
+  RunOnceCounted();
+  EXPECT_EQ(calls_.waits(), 1);
+  EXPECT_EQ(calls_.io_calls(), 4);
+}
+
+TEST_P(CostContractTest, ARequestReadsNoClockOfItsOwn) {
+  TestClient client = Connect();
+  client.Write(Get("/"));
+  RunOnceCounted();
+  client.ReadResponse();
+  client.Write(Get("/"));
+  RunOnceCounted();
+  const int64_t for_one = calls_.calls(SyscallKind::kClockGetTime);
+  client.ReadResponse();
+  client.Write(Requests(16));
+  RunOnceCounted();
+  // One more where a second of the wall clock has just ended.
+  EXPECT_LE(calls_.calls(SyscallKind::kClockGetTime), for_one + 1);
+  EXPECT_LE(for_one, 3);
+}
+
+TEST_P(CostContractTest, TheSecondRequestAllocatesNothing) {
+  TestClient client = Connect();
+  client.Write(Get("/"));
+  RunOnceCounted();
+  client.ReadResponse();
+  for (int i = 0; i < 3; ++i) {
+    client.Write(Get("/"));
+    RunOnceCounted();
+    EXPECT_EQ(allocations_, 0u);
+    client.ReadResponse();
+  }
+}
+
+TEST_P(CostContractTest, AnotherConnectionsRequestAllocatesNothing) {
+  if (GetParam().name != "Linux") {
+    GTEST_SKIP() << "buffers of the fake kernel's sockets are on the heap too";
+  }
+  TestClient first = Connect();
+  first.Write(Get("/"));
+  RunOnceCounted();
+  TestClient second = Connect();
+  second.Write(Get("/"));
+  RunOnceCounted();
+  EXPECT_EQ(allocations_, 0u);
+}
+
+TEST_P(CostContractTest, SixteenPipelinedGetsAllocateNothing) {
+  TestClient client = Connect();
+  client.Write(Requests(16));
+  RunOnceCounted();
+  client.ReadResponses(16);
+  client.Write(Requests(16));
+  RunOnceCounted();
+  EXPECT_EQ(allocations_, 0u);
+}
+
+TEST_P(CostContractTest, RefusalsOfTheRouterAllocateNothing) {
+  TestClient client = Connect();
+  const std::string requests = Get("/nowhere") + Get("/form") + Post("/", "a");
+  client.Write(requests);
+  RunOnceCounted();
+  client.ReadResponses(3);
+  client.Write(requests);
+  RunOnceCounted();
+  EXPECT_EQ(allocations_, 0u);
+  EXPECT_EQ(calls_.io_calls(), 2);
+}
+
+TEST_P(CostContractTest, IdleConnectionsCostNothing) {
+  TestClient a = Connect();
+  TestClient b = Connect();
+  b.Write(Get("/"));
+  b.ReadResponse();
+  LetServerWork();
+  calls_.Reset();
+  const size_t before = allocations;
+  for (int i = 0; i < 10; ++i) reactor_->RunOnce(absl::ZeroDuration());
+  EXPECT_EQ(calls_.io_calls(), 0);
+  EXPECT_EQ(allocations, before);
+}
+
+}  // namespace
+}  // namespace pollux

@@ -1,0 +1,62 @@
+// Every system call of the daemon fails in every way it can, in each of some
+// conversations; after each run everything must be in order.
+//
+// One run again: --gtest_filter='*/OneGet' --plan='fault { ... }' --seed=1.
+#include <gflags/gflags.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <string>
+
+#include "absl/strings/str_join.h"
+#include "testing/integration/daemon_scenarios.h"
+#include "testing/simulation.h"
+
+DEFINE_string(plan, "", "A FaultPlan as text: only this one is run.");
+DEFINE_uint64(seed, 1, "The seed of the world.");
+
+namespace pollux {
+namespace {
+
+class DaemonSweepTest : public testing::TestWithParam<DaemonScenario> {
+ protected:
+  static Simulation::Options Options() {
+    Simulation::Options options;
+    options.seed = FLAGS_seed;
+    return options;
+  }
+};
+
+TEST_P(DaemonSweepTest, WithstandsEveryFault) {
+  Simulation::Options options = Options();
+  if (!FLAGS_plan.empty()) {
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(FLAGS_plan,
+                                                              &options.plan));
+    const Outcome outcome = RunScenario(options, GetParam().run);
+    EXPECT_TRUE(outcome.ok()) << outcome.Describe(options);
+    return;
+  }
+  const SweepOutcome sweep = Sweep(options, GetParam().run);
+  EXPECT_TRUE(sweep.failures.empty()) << absl::StrJoin(sweep.failures, "\n\n");
+  EXPECT_GT(sweep.runs, 100u);
+  std::cout << GetParam().name << ": " << sweep.runs
+            << " runs, one for each call and fault"
+            << (sweep.failures.empty() ? ": all held" : "") << std::endl;
+}
+
+TEST_P(DaemonSweepTest, RunsTheSameTwice) {
+  const Outcome first = RunScenario(Options(), GetParam().run);
+  const Outcome second = RunScenario(Options(), GetParam().run);
+  EXPECT_GT(first.calls, 10u);
+  EXPECT_EQ(first.fingerprint, second.fingerprint);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Scenarios, DaemonSweepTest, testing::ValuesIn(DaemonScenarios()),
+    [](const testing::TestParamInfo<DaemonScenario>& info) {
+      return info.param.name;
+    });
+
+}  // namespace
+}  // namespace pollux

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""The daemon's real program, from outside: flags, output, signals, the wire."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+HTTPD = os.path.abspath("httpd/httpd")
+
+# For everything that has to happen; what does not come by then is a failure.
+DEADLINE = 20
+
+ROUTE = 'route { path: "/" fixed { body: "ha?\\n" content_type: "text/plain" } }'
+CONFIG = 'listener { address: "127.0.0.1:0" } ' + ROUTE
+
+
+def run(*arguments, env=None):
+    """Runs the program, which has to end by itself."""
+    return subprocess.run(
+        [HTTPD, *arguments], capture_output=True, text=True, timeout=DEADLINE,
+        env=env)
+
+
+class Daemon:
+    """A running daemon; stopped, if it still runs, when its block ends."""
+
+    def __init__(self, *arguments, env=None):
+        self.process = subprocess.Popen(
+            [HTTPD, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, env=env)
+        # Ends the reading below, too, should the program say nothing.
+        self._watchdog = threading.Timer(DEADLINE, self.process.kill)
+        self._watchdog.start()
+
+    def __enter__(self):
+        self.url = self.process.stdout.readline().strip()
+        match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", self.url)
+        if not match:
+            self.__exit__()
+            raise AssertionError(f"not a URL: {self.url!r}, {self.stderr!r}")
+        self.port = int(match[1])
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.end()
+
+    def end(self):
+        """Waits for the end; returns the exit status, negative for a signal."""
+        if not self.process.stdout.closed:
+            self.stdout, self.stderr = self.process.communicate(timeout=DEADLINE)
+            self._watchdog.cancel()
+        return self.process.returncode
+
+    def connect(self):
+        return contextlib.closing(
+            socket.create_connection(("127.0.0.1", self.port), DEADLINE))
+
+
+def read_response(connection):
+    """Returns head and body of the next response."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        more = connection.recv(1)
+        if not more:
+            raise AssertionError(f"the end, after {received!r}")
+        received += more
+    length = int(re.search(rb"\r\nContent-Length: (\d+)\r\n", received)[1])
+    body = b""
+    while len(body) < length:
+        body += connection.recv(length - len(body))
+    return received.decode(), body.decode()
+
+
+def get(path):
+    return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
+class ServingTest(unittest.TestCase):
+
+    def test_curl_gets_the_answer(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            answer = subprocess.run(
+                ["curl", "-si", "--noproxy", "*", daemon.url],
+                capture_output=True, text=True, timeout=DEADLINE, check=True)
+        head, body = answer.stdout.split("\n\n", 1)
+        self.assertTrue(head.startswith("HTTP/1.1 200 OK\n"), head)
+        self.assertRegex(head, r"\nDate: \w{3}, \d\d \w{3} \d{4} "
+                         r"\d\d:\d\d:\d\d GMT(\n|$)")
+        self.assertRegex(head, r"\nContent-Length: 4(\n|$)")
+        self.assertEqual(body, "ha?\n")
+
+    def test_curl_keeps_the_connection(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            answer = subprocess.run(
+                ["curl", "-s", "--noproxy", "*", "-w", "%{num_connects} ",
+                 daemon.url, daemon.url, daemon.url],
+                capture_output=True, text=True, timeout=DEADLINE, check=True)
+        self.assertEqual(answer.stdout, "ha?\n1 ha?\n0 ha?\n0 ")
+
+    def test_one_connection_carries_many_requests(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            with daemon.connect() as connection:
+                for _ in range(3):
+                    connection.sendall(get("/"))
+                    self.assertEqual(read_response(connection)[1], "ha?\n")
+
+    def test_pipelined_requests_are_answered_in_order(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            with daemon.connect() as connection:
+                connection.sendall(get("/") + get("/nowhere") + get("/"))
+                statuses = [read_response(connection)[0][:12] for _ in range(3)]
+        self.assertEqual(
+            statuses, ["HTTP/1.1 200", "HTTP/1.1 404", "HTTP/1.1 200"])
+
+    def test_the_message_shows_what_is_served(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            route = daemon.process.stdout.readline()
+        self.assertEqual(route, '  /  GET, HEAD  200 text/plain "ha?\\n"\n')
+
+    def test_trace_shows_the_system_calls(self):
+        with Daemon("--config_text=" + CONFIG, "--trace") as daemon:
+            with daemon.connect() as connection:
+                connection.sendall(get("/"))
+                read_response(connection)
+            daemon.process.terminate()
+            daemon.end()
+        self.assertRegex(daemon.stderr, r'(?m)^recv\(\d+, "GET / HTTP.* = \d+$')
+        self.assertRegex(daemon.stderr,
+                         r'(?m)^send\(\d+, "HTTP/1.1 200.* = \d+$')
+        self.assertNotIn("clock_gettime", daemon.stderr)
+
+
+class EndTest(unittest.TestCase):
+
+    def test_signals_end_it(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number), Daemon("--config_text=" + CONFIG) as daemon:
+                daemon.process.send_signal(number)
+                self.assertEqual(daemon.end(), 0)
+                self.assertEqual(daemon.stderr, "")
+
+    def test_an_idle_connection_does_not_hold_it_up(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            with daemon.connect() as connection:
+                connection.sendall(get("/"))
+                read_response(connection)
+                daemon.process.terminate()
+                self.assertEqual(daemon.end(), 0)
+                self.assertEqual(connection.recv(1), b"")
+
+    def test_a_request_that_has_begun_is_answered_first(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            with daemon.connect() as connection:
+                # The answer to the first shows that the second has begun.
+                connection.sendall(get("/") + b"GET / HTTP/1.1\r\n")
+                read_response(connection)
+                daemon.process.terminate()
+                self.wait_until_refused(daemon)
+                connection.sendall(b"Host: a\r\n\r\n")
+                head, body = read_response(connection)
+                self.assertIn("\r\nConnection: close\r\n", head)
+                self.assertEqual(body, "ha?\n")
+                self.assertEqual(daemon.end(), 0)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            with daemon.connect() as connection:
+                connection.sendall(get("/") + b"GET / HTTP/1.1\r\n")
+                read_response(connection)
+                daemon.process.terminate()
+                self.wait_until_refused(daemon)
+                daemon.process.send_signal(signal.SIGINT)
+                self.assertEqual(daemon.end(), 0)
+
+    def wait_until_refused(self, daemon):
+        """Until the first signal has arrived: then nobody listens."""
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            try:
+                with daemon.connect():
+                    pass
+            except ConnectionError:
+                return
+        self.fail("it still listens")
+
+
+class FlagsTest(unittest.TestCase):
+
+    def assert_fails(self, result, *messages):
+        """One line each, on stderr only."""
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout, "")
+        lines = result.stderr.splitlines()
+        self.assertEqual(len(lines), len(messages), result.stderr)
+        for line, message in zip(lines, messages):
+            self.assertTrue(line.startswith("httpd: "), line)
+            self.assertIn(message, line)
+
+    def test_check_says_it_with_its_exit_status(self):
+        good = run("--check", "--config_text=" + CONFIG)
+        self.assertEqual((good.returncode, good.stdout, good.stderr), (0, "", ""))
+        self.assertEqual(run("--check").returncode, 0)
+        self.assert_fails(run("--check", "--config_text=" + ROUTE), "no listener")
+
+    def test_check_binds_nothing(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            config = f'listener {{ address: "127.0.0.1:{port}" }} {ROUTE}'
+            self.assertEqual(run("--check", "--config_text=" + config).returncode,
+                             0)
+
+    def test_a_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            config = f'listener {{ address: "127.0.0.1:{port}" }} {ROUTE}'
+            self.assert_fails(
+                run("--config_text=" + config),
+                f"bind 127.0.0.1:{port}: Address already in use")
+
+    def test_an_unknown_field(self):
+        self.assert_fails(run("--config_text=" + CONFIG + " lisstener {}"),
+                          'did you mean "listener"?')
+
+    def test_a_port_that_is_none(self):
+        self.assert_fails(
+            run('--config_text=listener { address: "127.0.0.1:99999" } ' + ROUTE),
+            "99999")
+
+    def test_two_listeners_on_one_port(self):
+        listener = 'listener { address: "127.0.0.1:8080" } '
+        self.assert_fails(run("--config_text=" + listener + listener + ROUTE),
+                          "stands twice")
+
+    def test_a_file_that_is_missing(self):
+        self.assert_fails(run("--config=/nowhere/www.textproto"),
+                          "/nowhere/www.textproto: no such file")
+
+    def test_a_file_that_is_a_directory(self):
+        with tempfile.TemporaryDirectory() as directory:
+            self.assert_fails(run("--config=" + directory),
+                              f"{directory}: is a directory")
+
+    def test_every_error_has_a_line(self):
+        self.assert_fails(
+            run('--config_text=workers: 2\nlistener { address: "a" }\n'
+                'route { path: "b" fixed { status: 99 } }'),
+            "--config_text:1:", "--config_text:2:", "--config_text:3:",
+            "--config_text:3:")
+
+    def test_two_configurations(self):
+        self.assert_fails(run("--config=a", "--config_text=b"),
+                          "exclude each other")
+
+    def test_an_argument_that_is_no_flag(self):
+        self.assert_fails(run("www.textproto"), 'what is "www.textproto"?')
+
+    def test_a_relative_path_starts_where_the_user_stands(self):
+        with tempfile.TemporaryDirectory() as directory:
+            pathlib.Path(directory, "www.textproto").write_text(CONFIG)
+            env = dict(os.environ, BUILD_WORKING_DIRECTORY=directory)
+            with Daemon("--config=www.textproto", env=env) as daemon:
+                with daemon.connect() as connection:
+                    connection.sendall(get("/"))
+                    self.assertEqual(read_response(connection)[1], "ha?\n")
+            del env["BUILD_WORKING_DIRECTORY"]
+            self.assert_fails(run("--config=www.textproto", env=env),
+                              "www.textproto: no such file")
+
+
+if __name__ == "__main__":
+    unittest.main()

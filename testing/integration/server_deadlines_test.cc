@@ -1,0 +1,226 @@
+// That nothing lasts for ever (fault 11). Deadlines are a few milliseconds, so
+// that the tests also run on a kernel with real time; what must not happen
+// before a deadline is tested with deadlines that never come.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "reactor/timer.h"
+#include "testing/integration/server_fixture.h"
+#include "testing/integration/test_client.h"
+#include "testing/kernel_under_test.h"
+
+namespace pollux {
+namespace {
+
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr absl::Duration kSoon = absl::Milliseconds(5);
+
+class DeadlinesTest : public ServerTest {
+ protected:
+  DeadlinesTest() {
+    for (absl::Duration* timeout :
+         {&options_.head_timeout, &options_.body_timeout,
+          &options_.idle_timeout, &options_.write_timeout,
+          &options_.drain_timeout, &options_.linger_timeout}) {
+      *timeout = absl::InfiniteDuration();
+    }
+  }
+
+  void LetTimePass(absl::Duration duration) {
+    bool passed = false;
+    Timer timer(*reactor_, [&] { passed = true; });
+    timer.ArmAfter(duration);
+    while (!passed) reactor_->RunOnce(absl::InfiniteDuration());
+  }
+
+  // Sends a byte a millisecond until the server answers, and returns how many
+  // bytes that were.
+  size_t DribbleUntilAnswered(TestClient& client, absl::string_view bytes,
+                              std::string& answer) {
+    for (size_t sent = 0; sent < bytes.size(); ++sent) {
+      client.Write(bytes.substr(sent, 1));
+      LetTimePass(absl::Milliseconds(1));
+      answer = client.ReadAvailable();
+      if (!answer.empty()) return sent;
+    }
+    return bytes.size();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DeadlinesTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+// Between requests.
+
+TEST_P(DeadlinesTest, AClientThatNeverSpeaksIsLeftWithoutAWord) {
+  options_.idle_timeout = kSoon;
+  TestClient client = Connect();
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_EQ(server().connection_count(), 0u);
+}
+
+TEST_P(DeadlinesTest, AClientThatHasNothingMoreToSayIsLeftWithoutAWord) {
+  options_.idle_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write(Get("/1"));
+  EXPECT_THAT(ParseResponses(client.ReadToEnd()), SizeIs(1));
+  EXPECT_EQ(client.error(), 0);
+}
+
+TEST_P(DeadlinesTest, AnEmptyLineIsNotARequestYet) {
+  options_.idle_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write("\r\n");
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+// Within a head.
+
+TEST_P(DeadlinesTest, AHeadThatStopsGets408) {
+  options_.head_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write("GET / HTTP/1.1\r\nHo");
+  const Response response = client.ReadResponse();
+  EXPECT_EQ(response.status, 408);
+  EXPECT_EQ(response.Field("Connection"), "close");
+  EXPECT_THAT(response.body, StartsWith("408"));
+  // It has said its last word.
+  EXPECT_EQ(client.ReadToEnd(), "");
+  client.Close();
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+}
+
+TEST_P(DeadlinesTest, R19AHeadThatDribblesGets408) {
+  options_.head_timeout = kSoon;
+  TestClient client = Connect();
+  std::string answer;
+  const std::string head = "GET /" + std::string(1000, 'a');
+  EXPECT_LT(DribbleUntilAnswered(client, head, answer), 100u);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 408"));
+}
+
+TEST_P(DeadlinesTest, A408BehindAHeadRequestHasItsBody) {
+  options_.head_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.ReadResponse(ExpectBody::kNo);
+  client.Write("GET / HT");
+  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  ASSERT_THAT(responses, SizeIs(1));
+  EXPECT_THAT(responses[0].body, StartsWith("408"));
+}
+
+TEST_P(DeadlinesTest, EachHeadHasADeadlineOfItsOwn) {
+  options_.head_timeout = absl::Milliseconds(200);
+  TestClient client = Connect();
+  // Each write ends one head and begins another: one deadline for all of them
+  // would be over.
+  client.Write("GET /1 HT");
+  for (int i = 0; i < 30; ++i) {
+    LetTimePass(absl::Milliseconds(10));
+    client.Write("TP/1.1\r\nHost: a\r\n\r\nGET /1 HT");
+    ASSERT_EQ(client.ReadResponse().status, 200);
+  }
+}
+
+// Within a body.
+
+TEST_P(DeadlinesTest, ABodyThatStopsGets408) {
+  options_.body_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write(
+      "POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
+  EXPECT_EQ(client.ReadResponse().status, 408);
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST_P(DeadlinesTest, R19ABodyThatDribblesGets408) {
+  options_.body_timeout = kSoon;
+  TestClient client = Connect();
+  std::string answer;
+  EXPECT_LT(DribbleUntilAnswered(client, Post("/form", std::string(1000, 'a')),
+                                 answer),
+            200u);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 408"));
+}
+
+// After a refusal.
+
+TEST_P(DeadlinesTest, ARefusedClientIsNotWaitedForForEver) {
+  options_.linger_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write("nonsense\r\n\r\n");
+  EXPECT_EQ(client.ReadResponse().status, 400);
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+}
+
+// While the client does not read.
+
+TEST_P(DeadlinesTest, AClientThatReadsNothingIsCutOff) {
+  options_.write_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write(Get("/big"));
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+}
+
+TEST_P(DeadlinesTest, AClientThatIsToBeClosedAndReadsNothingIsCutOff) {
+  options_.write_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write(Get("/big", "Connection: close\r\n"));
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+}
+
+TEST_P(DeadlinesTest, ASlowReaderIsNotCutOff) {
+  options_.write_timeout = absl::Milliseconds(20);
+  TestClient client = Connect();
+  client.Write(Get("/big") + Get("/big") + Get("/big"));
+  LetServerWork();
+  std::string answers;
+  for (std::string more; more = client.ReadAvailable(), !more.empty();) {
+    answers += more;
+    LetServerWork();
+    LetTimePass(absl::Milliseconds(10));
+  }
+  EXPECT_THAT(ParseResponses(answers), SizeIs(3));
+  EXPECT_EQ(server().connection_count(), 1u);
+}
+
+TEST_P(DeadlinesTest, AClientThatHasReadEverythingIsNotCutOff) {
+  // What is sent in one go was high for a moment, too.
+  options_.stream.high_watermark_bytes = 100;
+  options_.write_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write(Get("/1") + Get("/2"));
+  client.ReadResponses(2);
+  LetTimePass(3 * kSoon);
+  EXPECT_EQ(server().connection_count(), 1u);
+}
+
+// While a handler thinks.
+
+TEST_P(DeadlinesTest, AHandlerMayTakeItsTime) {
+  options_.head_timeout = kSoon;
+  options_.body_timeout = kSoon;
+  options_.idle_timeout = absl::Milliseconds(100);
+  options_.write_timeout = kSoon;
+  TestClient client = Connect();
+  client.Write(Get("/late"));
+  LetTimePass(2 * kSoon);
+  EXPECT_EQ(client.ReadAvailable(), "");
+  AnswerLate();
+  EXPECT_EQ(client.ReadResponse().body, "late\n");
+}
+
+}  // namespace
+}  // namespace pollux

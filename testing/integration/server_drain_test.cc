@@ -1,0 +1,158 @@
+// How serving ends (R26).
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "testing/integration/server_fixture.h"
+#include "testing/integration/test_client.h"
+#include "testing/kernel_under_test.h"
+
+namespace pollux {
+namespace {
+
+using ::testing::SizeIs;
+
+class DrainTest : public ServerTest {
+ protected:
+  void Drain() {
+    server().Drain([this] { ++times_drained_; });
+  }
+  bool RunUntilDrained() {
+    return RunUntil([this] { return times_drained_ > 0; });
+  }
+
+  int times_drained_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DrainTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(DrainTest, AServerWithoutConnectionsIsDrainedAtOnce) {
+  Drain();
+  EXPECT_EQ(times_drained_, 0) << "not inline";
+  EXPECT_TRUE(RunUntilDrained());
+}
+
+TEST_P(DrainTest, OnlyTheFirstCallCounts) {
+  Drain();
+  Drain();
+  EXPECT_TRUE(RunUntilDrained());
+  Drain();
+  LetServerWork();
+  EXPECT_EQ(times_drained_, 1);
+}
+
+TEST_P(DrainTest, IdleConnectionsEnd) {
+  TestClient silent = Connect();
+  TestClient served = Connect();
+  served.Write(Get("/1"));
+  served.ReadResponse();
+  Drain();
+  EXPECT_EQ(silent.ReadToEnd(), "");
+  EXPECT_EQ(served.ReadToEnd(), "");
+  EXPECT_EQ(silent.error(), 0);
+  EXPECT_EQ(served.error(), 0);
+  EXPECT_TRUE(RunUntilDrained());
+}
+
+TEST_P(DrainTest, ALateAnswerStillArrivesAndSaysThatItIsTheLast) {
+  TestClient client = Connect();
+  client.Write(Get("/late"));
+  LetServerWork();
+  Drain();
+  LetServerWork();
+  EXPECT_EQ(times_drained_, 0);
+  AnswerLate();
+  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  ASSERT_THAT(responses, SizeIs(1));
+  EXPECT_EQ(responses[0].body, "late\n");
+  EXPECT_EQ(responses[0].Field("Connection"), "close");
+  EXPECT_TRUE(RunUntilDrained());
+}
+
+TEST_P(DrainTest, ARequestThatHasBegunIsAnswered) {
+  TestClient head = Connect();
+  TestClient body = Connect();
+  head.Write("GET /1 HT");
+  body.Write("POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na");
+  LetServerWork();
+  Drain();
+  LetServerWork();
+  head.Write("TP/1.1\r\nHost: a\r\n\r\n");
+  body.Write("=b");
+  const std::vector<Response> to_head = ParseResponses(head.ReadToEnd());
+  const std::vector<Response> to_body = ParseResponses(body.ReadToEnd());
+  ASSERT_THAT(to_head, SizeIs(1));
+  ASSERT_THAT(to_body, SizeIs(1));
+  EXPECT_EQ(to_head[0].Field("Connection"), "close");
+  EXPECT_EQ(to_body[0].Field("Connection"), "close");
+  EXPECT_TRUE(RunUntilDrained());
+}
+
+TEST_P(DrainTest, AnswersThatAreOnTheirWayArrive) {
+  std::string requests;
+  for (int i = 0; i < 2000; ++i) requests += Get("/10");
+  TestClient client = Connect();
+  client.Write(requests);
+  LetServerWork();
+  Drain();
+  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  EXPECT_GE(responses.size(), 1u);
+  EXPECT_TRUE(RunUntilDrained());
+}
+
+TEST_P(DrainTest, NobodyIsAcceptedAnyMore) {
+  TestClient client = ConnectTcp();
+  Drain();
+  EXPECT_TRUE(RunUntilDrained());
+  TestClient late_comer = StartToConnectTcp();
+  EXPECT_EQ(late_comer.ReadToEnd(), "");
+  EXPECT_NE(late_comer.error(), 0);
+}
+
+TEST_P(DrainTest, WhoWaitsToBeAcceptedDoesNotHoldItUp) {
+  TestClient busy = ConnectTcp();
+  busy.Write(Get("/late"));
+  ASSERT_TRUE(RunUntil([this] { return !late_->waiting.empty(); }));
+  TestClient waiting = StartToConnectTcp();
+  Drain();
+  LetServerWork();
+  AnswerLate();
+  EXPECT_EQ(busy.ReadResponse().body, "late\n");
+  EXPECT_TRUE(RunUntilDrained());
+  EXPECT_EQ(waiting.ReadToEnd(), "");
+}
+
+TEST_P(DrainTest, WhatIsStillOpenAtTheDeadlineIsClosed) {
+  options_.drain_timeout = absl::Milliseconds(5);
+  TestClient late = Connect();
+  TestClient partial = Connect();
+  late.Write(Get("/late"));
+  partial.Write("GET / HT");
+  LetServerWork();
+  Drain();
+  EXPECT_TRUE(RunUntilDrained());
+  EXPECT_EQ(late.ReadToEnd(), "");
+  EXPECT_EQ(partial.ReadToEnd(), "");
+  EXPECT_EQ(server().connection_count(), 0u);
+  EXPECT_TRUE(late_->waiting[0].abandoned());
+}
+
+TEST_P(DrainTest, TheServerMayGoBeforeItIsDrained) {
+  TestClient client = Connect();
+  client.Write(Get("/late"));
+  LetServerWork();
+  Drain();
+  DestroyServer();
+  LetServerWork();
+  EXPECT_EQ(times_drained_, 0);
+}
+
+}  // namespace
+}  // namespace pollux

@@ -1,0 +1,586 @@
+// Random scripts of system calls on Linux and on the fake kernel, side by side.
+// Every result must be the same; where Linux may do one thing or another, it is
+// said in the code, under "Allowed".
+//
+// A failure shows the seed and a script that was made shorter. To run one seed:
+//
+//   bazel test //testing:kernel_differential_test --test_arg=--seed=N
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "reactor/linux_kernel.h"
+#include "testing/fake/random.h"
+#include "testing/fake_kernel.h"
+#include "testing/kernel_script.h"
+
+namespace pollux {
+namespace {
+
+using Call = Step::Call;
+
+// Seeds of a run, and the steps of each.
+constexpr int64_t kSeeds = 40;
+constexpr size_t kSteps = 1000;
+
+// How long Linux may take to deliver on the loopback interface.
+constexpr absl::Duration kPatience = absl::Seconds(2);
+
+std::optional<int64_t> only_seed;
+
+// The first of as many numbers as a script needs. Numbers before, if free, are
+// taken for the rest of the program.
+int FirstDescriptorOfScripts(Kernel& kernel) {
+  std::vector<int> run;
+  while (run.size() < ScriptRunner::kMaxDescriptors) {
+    const int next = kernel.EventFd(0, EFD_CLOEXEC).descriptor();
+    if (!run.empty() && next != run.back() + 1) run.clear();
+    run.push_back(next);
+  }
+  for (int descriptor : run) (void)kernel.Close(descriptor);
+  return run.front();
+}
+
+// The two kernels, in step.
+class SideBySide {
+ public:
+  SideBySide()
+      : linux_(
+            linux_kernel_,
+            [](int descriptor) {
+              const int copy = ::dup(descriptor);
+              return copy < 0 ? SysResult::Error(errno) : SysResult::Ok(copy);
+            },
+            FirstDescriptorOfScripts(linux_kernel_), Name()),
+        fake_(
+            fake_kernel_,
+            [this](int descriptor) { return fake_kernel_.Dup(descriptor); },
+            FirstDescriptorOfScripts(fake_kernel_), Name()) {}
+
+  // What both did; else what each did, in words.
+  struct Comparison {
+    Outcome outcome;
+    std::string difference;
+  };
+
+  Comparison Run(const Step& step) {
+    const Outcome fake = fake_.Run(step);
+    Outcome real = linux_.Run(step);
+    const absl::Time deadline = absl::Now() + kPatience;
+    while (real != fake && MayComeLater(step, real, fake) &&
+           absl::Now() < deadline) {
+      absl::SleepFor(absl::Microseconds(100));
+      RunAgain(step, fake, real);
+    }
+    if (real == fake) return {fake, ""};
+    return {fake, absl::StrCat("  Linux: ", ToString(real),
+                               "\n  fake:  ", ToString(fake), "\n")};
+  }
+
+ private:
+  // Unix names of this run.
+  static std::string Name() {
+    static int64_t runs = 0;
+    // Both kernels of a run have the same.
+    return absl::StrCat("s", ::getpid(), "-", runs++ / 2, "-");
+  }
+
+  // Allowed: TCP segments of the loopback interface are handled in a softirq,
+  // which nearly always is over when the call returns, but need not be. What
+  // only says that something has not come is asked again for a while. Never
+  // the other way round: what Linux does and the fake kernel does not is wrong.
+  static bool MayComeLater(const Step& step, const Outcome& real,
+                           const Outcome& fake) {
+    switch (step.call) {
+      case Call::kAccept:
+        return real.result.error() == EAGAIN;
+      case Call::kConnect:
+        return real.result.error() == EALREADY;
+      case Call::kGetError:
+        return real.text == "none";
+      case Call::kRecv:
+      case Call::kRead:
+        return real.result.error() == EAGAIN ||
+               (real.result.ok() && real.result.value() < fake.result.value());
+      case Call::kEpollWait:
+        return real.result.ok() && fake.result.ok() &&
+               std::all_of(real.events.begin(), real.events.end(),
+                           [&](const auto& event) {
+                             const auto found = fake.events.find(event.first);
+                             return found != fake.events.end() &&
+                                    (event.second & ~found->second) == 0;
+                           });
+      default:
+        return false;
+    }
+  }
+
+  void RunAgain(const Step& step, const Outcome& fake, Outcome& real) {
+    const bool reads = step.call == Call::kRecv || step.call == Call::kRead;
+    if (step.call == Call::kEpollWait) {
+      // The events of one wait may come in two.
+      for (const auto& [data, events] : linux_.Run(step).events) {
+        real.events[data] |= events;
+      }
+      real.result = SysResult::Ok(static_cast<int64_t>(real.events.size()));
+    } else if (reads && real.result.ok() && (step.flags & MSG_PEEK) == 0) {
+      Step rest = step;
+      rest.number = fake.result.value() - real.result.value();
+      const Outcome more = linux_.Run(rest);
+      if (!more.result.ok()) return;
+      real.result = SysResult::Ok(real.result.value() + more.result.value());
+      real.text += more.text;
+    } else {
+      real = linux_.Run(step);
+    }
+  }
+
+  LinuxKernel linux_kernel_;
+  FakeKernel fake_kernel_;
+  ScriptRunner linux_;
+  ScriptRunner fake_;
+};
+
+// Makes up steps that mostly make sense, from what came of those before.
+//
+// Allowed, by not being asked for:
+// - SO_REUSEPORT: which listener gets a connection is a hash of its ports.
+// - SO_REUSEADDR after bind(2): Linux remembers what it was.
+// - A socket that connects to itself.
+// - More than a few KiB on the way, and backlogs that get full: see the tests
+//   of their own below and in kernel_conformance_test.
+class Generator {
+ public:
+  explicit Generator(uint64_t seed)
+      : random_(seed), kinds_(ScriptRunner::kMaxDescriptors) {}
+
+  Step Next() {
+    ++steps_;
+    if (Open().size() < 6 || (random_.Chance(12) && Open().size() < 48)) {
+      return Create();
+    }
+    if (Open().size() >= 48) return With(Call::kClose, Pick(Open()));
+    // Waits find most of what can be wrong.
+    const std::vector<int> sets = Of({Kind::kEpoll});
+    if (!sets.empty() && random_.Chance(30)) {
+      return With(Call::kEpollWait, Pick(sets));
+    }
+    if (!sets.empty() && random_.Chance(25)) return Watch(Pick(sets));
+    if (random_.Chance(4)) return Nonsense();
+    const int descriptor = Pick(Open());
+    if (random_.Chance(5)) return With(Call::kClose, descriptor);
+    if (random_.Chance(1)) return With(Call::kDup, descriptor);
+    return Sensible(descriptor);
+  }
+
+  // Told of every step that Next() gave.
+  void Learn(const Step& step, const Outcome& outcome) {
+    const bool ok = outcome.result.ok();
+    Kind& kind = kinds_[static_cast<size_t>(step.descriptor)];
+    switch (step.call) {
+      case Call::kSocket:
+        if (ok) {
+          Made(outcome, step.number == AF_UNIX ? Kind::kUnix : Kind::kTcp);
+        }
+        break;
+      case Call::kSocketPair:
+        if (ok) {
+          // "3 and 5".
+          const size_t space = outcome.text.find(' ');
+          for (const std::string& number :
+               {outcome.text.substr(0, space),
+                outcome.text.substr(outcome.text.rfind(' ') + 1)}) {
+            kinds_[static_cast<size_t>(std::stoi(number))] = Kind::kConnection;
+          }
+        }
+        break;
+      case Call::kEventFd:
+        if (ok) Made(outcome, Kind::kEventFd);
+        break;
+      case Call::kEpollCreate:
+        if (ok) Made(outcome, Kind::kEpoll);
+        break;
+      case Call::kDup:
+        if (ok) Made(outcome, Kind(kind));
+        break;
+      case Call::kAccept:
+        if (ok) Made(outcome, Kind::kConnection);
+        break;
+      case Call::kClose:
+        kind = Kind::kFree;
+        break;
+      case Call::kBind:
+        if (ok && kind == Kind::kTcp) kind = Kind::kBoundTcp;
+        if (ok && kind == Kind::kUnix) kind = Kind::kBoundUnix;
+        break;
+      case Call::kListen:
+        if (ok) kind = Kind::kListener;
+        break;
+      case Call::kConnect:
+        if (ok || outcome.result.error() == EINPROGRESS) {
+          kind = Kind::kConnection;
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+ private:
+  enum class Kind : uint8_t {
+    kFree,
+    kTcp,
+    kBoundTcp,
+    kUnix,
+    kBoundUnix,
+    kListener,
+    kConnection,
+    kEventFd,
+    kEpoll,
+  };
+
+  static Step With(Call call, int descriptor, int64_t number = 0) {
+    return {.call = call, .descriptor = descriptor, .number = number};
+  }
+
+  void Made(const Outcome& outcome, Kind kind) {
+    kinds_[static_cast<size_t>(outcome.result.value())] = kind;
+  }
+
+  std::vector<int> Of(std::vector<Kind> wanted) const {
+    std::vector<int> found;
+    for (size_t i = 0; i < kinds_.size(); ++i) {
+      if (std::count(wanted.begin(), wanted.end(), kinds_[i]) > 0) {
+        found.push_back(static_cast<int>(i));
+      }
+    }
+    return found;
+  }
+  std::vector<int> Open() const {
+    return Of({Kind::kTcp, Kind::kBoundTcp, Kind::kUnix, Kind::kBoundUnix,
+               Kind::kListener, Kind::kConnection, Kind::kEventFd,
+               Kind::kEpoll});
+  }
+
+  template <typename T>
+  T Pick(const std::vector<T>& from) {
+    return from[static_cast<size_t>(random_.Below(from.size()))];
+  }
+
+  int64_t Size() {
+    if (random_.Chance(5)) return 0;
+    return random_.Chance(70) ? random_.Between(1, 20)
+                              : random_.Between(1, 1000);
+  }
+
+  uint32_t Events() {
+    static constexpr uint32_t kBits[] = {
+        EPOLLIN,           EPOLLIN,           EPOLLIN,
+        EPOLLOUT,          EPOLLOUT,          EPOLLRDHUP,
+        EPOLLRDHUP,        EPOLLPRI,          EPOLLRDNORM,
+        EPOLLWRNORM,       EPOLLWRBAND,       EPOLLRDBAND,
+        uint32_t{EPOLLET}, uint32_t{EPOLLET}, uint32_t{EPOLLET},
+        uint32_t{EPOLLET}, EPOLLONESHOT,      EPOLLONESHOT};
+    uint32_t events = random_.Chance(90) ? uint32_t{EPOLLIN} : 0;
+    for (int64_t i = random_.Between(0, 5); i > 0; --i) {
+      events |= kBits[random_.Below(std::size(kBits))];
+    }
+    return random_.Chance(4) ? events | EPOLLEXCLUSIVE : events;
+  }
+
+  Step Create() {
+    const uint64_t roll = random_.Below(100);
+    if (roll < 10 || Of({Kind::kEpoll}).empty()) {
+      // More than four in a chain are another limit (ELOOP).
+      if (Of({Kind::kEpoll}).size() < 5) {
+        return {.call = Call::kEpollCreate, .flags = random_.Chance(5) ? 1 : 0};
+      }
+    }
+    if (roll < 25) {
+      return {.call = Call::kEventFd,
+              .number = random_.Between(0, 2),
+              .flags = random_.Chance(30)  ? EFD_SEMAPHORE
+                       : random_.Chance(3) ? 1 << 5
+                                           : 0};
+    }
+    if (roll < 45) {
+      return {.call = Call::kSocketPair,
+              .number = random_.Chance(95) ? AF_UNIX : AF_INET};
+    }
+    return {.call = Call::kSocket,
+            .number = random_.Chance(70)   ? AF_INET
+                      : random_.Chance(97) ? AF_UNIX
+                                           : 999};
+  }
+
+  Step Watch(int set) {
+    const int other =
+        random_.Chance(95)
+            ? Pick(Open())
+            : static_cast<int>(random_.Below(ScriptRunner::kMaxDescriptors));
+    const uint64_t roll = random_.Below(100);
+    return {.call = roll < 55   ? Call::kEpollAdd
+                    : roll < 88 ? Call::kEpollModify
+                                : Call::kEpollRemove,
+            .descriptor = set,
+            .other = other,
+            .number = static_cast<int64_t>(steps_ * 1'000'000'007),
+            .events = Events()};
+  }
+
+  // Any call on any number.
+  Step Nonsense() {
+    Step step = Sensible(Pick(Open()));
+    step.descriptor =
+        static_cast<int>(random_.Below(ScriptRunner::kMaxDescriptors)) - 1;
+    if (random_.Chance(30)) {
+      step.call = static_cast<Call>(
+          random_.Between(static_cast<int64_t>(Call::kGetError),
+                          static_cast<int64_t>(Call::kEpollWait)));
+    }
+    step.descriptor = std::max(step.descriptor, 0);
+    return Safe(step);
+  }
+
+  Step Safe(Step step) {
+    const Kind kind = kinds_[static_cast<size_t>(step.descriptor)];
+    if (step.call == Call::kReuseAddress && kind != Kind::kTcp) {
+      step.call = Call::kGetError;
+    }
+    if (step.call == Call::kConnect && step.place == Place::kOfDescriptor &&
+        step.number == step.descriptor) {
+      step.place = Place::kNobody;
+    }
+    if (step.call == Call::kListen) step.number = 100;
+    return step;
+  }
+
+  Step Bind(int descriptor, bool unix_name) {
+    Step step = With(Call::kBind, descriptor, random_.Between(0, 3));
+    const uint64_t roll = random_.Below(100);
+    if (roll < 4) {
+      step.place = Place::kTooShort;
+    } else if (roll < 16) {
+      step.place = Place::kOfDescriptor;
+      step.number = Pick(Open());
+    } else if (unix_name) {
+      step.place = random_.Chance(60) ? Place::kAbstractName : Place::kPath;
+      if (step.place == Place::kPath) step.number = random_.Between(0, 30);
+    } else {
+      step.place = random_.Chance(70) ? Place::kLoopback : Place::kEverywhere;
+    }
+    return step;
+  }
+
+  Step Connect(int descriptor, bool unix_name) {
+    Step step = With(Call::kConnect, descriptor, random_.Between(0, 3));
+    const std::vector<int> listeners = Of({Kind::kListener});
+    const uint64_t roll = random_.Below(100);
+    if (roll < 4) {
+      step.place = Place::kTooShort;
+    } else if (roll < 10) {
+      step.place = Place::kOfDescriptor;
+      step.number = Pick(Open());
+    } else if (roll < 75 && !listeners.empty()) {
+      step.place = Place::kOfDescriptor;
+      step.number = Pick(listeners);
+    } else if (unix_name) {
+      step.place = random_.Chance(60) ? Place::kAbstractName : Place::kPath;
+    } else {
+      step.place = Place::kNobody;
+    }
+    return Safe(step);
+  }
+
+  Step Sensible(int descriptor) {
+    const uint64_t roll = random_.Below(100);
+    const Kind kind = kinds_[static_cast<size_t>(descriptor)];
+    switch (kind) {
+      case Kind::kTcp:
+      case Kind::kUnix:
+        if (roll < 45) return Bind(descriptor, kind == Kind::kUnix);
+        if (roll < 85) return Connect(descriptor, kind == Kind::kUnix);
+        if (roll < 90 && kind == Kind::kTcp) {
+          return With(Call::kReuseAddress, descriptor, random_.Between(0, 1));
+        }
+        break;
+      case Kind::kBoundTcp:
+      case Kind::kBoundUnix:
+        if (roll < 65) return With(Call::kListen, descriptor, 100);
+        if (roll < 75) return Bind(descriptor, kind == Kind::kBoundUnix);
+        if (roll < 85) return Connect(descriptor, kind == Kind::kBoundUnix);
+        break;
+      case Kind::kListener:
+        if (roll < 80) {
+          return {.call = Call::kAccept,
+                  .descriptor = descriptor,
+                  .flags = random_.Chance(2) ? 1 : 0};
+        }
+        if (roll < 82) return With(Call::kListen, descriptor, 100);
+        break;
+      case Kind::kConnection:
+        if (roll < 38) return With(Call::kSend, descriptor, Size());
+        if (roll < 75) {
+          return {.call = random_.Chance(90) ? Call::kRecv : Call::kRead,
+                  .descriptor = descriptor,
+                  .number = random_.Chance(70) ? 4096 : Size(),
+                  .flags = random_.Chance(10) ? MSG_PEEK : 0};
+        }
+        if (roll < 80) return With(Call::kWrite, descriptor, Size());
+        break;
+      case Kind::kEventFd:
+        if (roll < 50) {
+          return With(Call::kWriteCount, descriptor,
+                      random_.Chance(5)    ? -1
+                      : random_.Chance(10) ? -2
+                                           : random_.Between(0, 3));
+        }
+        return With(Call::kRead, descriptor, random_.Chance(95) ? 8 : 7);
+      case Kind::kEpoll:
+      case Kind::kFree:
+        break;
+    }
+    // What can be asked of every socket.
+    switch (random_.Below(8)) {
+      case 0:
+      case 1:
+        return With(Call::kShutdown, descriptor,
+                    random_.Chance(3) ? 7 : random_.Between(0, 2));
+      case 2:
+        return With(Call::kLinger, descriptor, random_.Between(0, 1));
+      case 3:
+        return With(Call::kGetSockName, descriptor);
+      case 4:
+        return Connect(descriptor, random_.Chance(20));
+      case 5:
+        return With(Call::kRecv, descriptor, Size());
+      case 6:
+        return With(Call::kSend, descriptor, Size());
+      default:
+        return With(Call::kGetError, descriptor);
+    }
+  }
+
+  Random random_;
+  std::vector<Kind> kinds_;
+  uint64_t steps_ = 0;
+};
+
+// The difference and the number of steps up to it; none if there is no
+// difference.
+struct Failure {
+  size_t steps;
+  std::string difference;
+};
+
+std::optional<Failure> Replay(const std::vector<Step>& script) {
+  SideBySide both;
+  for (size_t i = 0; i < script.size(); ++i) {
+    const std::string difference = both.Run(script[i]).difference;
+    if (!difference.empty()) return Failure{i + 1, difference};
+  }
+  return std::nullopt;
+}
+
+// Leaves out what is not needed for the kernels to differ.
+std::vector<Step> Shrink(std::vector<Step> script) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(15);
+  for (size_t chunk = script.size() / 2; chunk > 0; chunk /= 2) {
+    for (size_t at = 0; at < script.size() && absl::Now() < deadline;) {
+      std::vector<Step> shorter = script;
+      const auto from = shorter.begin() + static_cast<ptrdiff_t>(at);
+      const size_t end = std::min(at + chunk, shorter.size());
+      shorter.erase(from, shorter.begin() + static_cast<ptrdiff_t>(end));
+      const std::optional<Failure> failure = Replay(shorter);
+      if (failure.has_value()) {
+        shorter.resize(failure->steps);
+        script = std::move(shorter);
+      } else {
+        at += chunk;
+      }
+    }
+  }
+  return script;
+}
+
+std::string Describe(const std::vector<Step>& script) {
+  SideBySide both;
+  std::string text;
+  for (const Step& step : script) {
+    const auto [outcome, difference] = both.Run(step);
+    absl::StrAppend(&text, ToString(step));
+    if (!difference.empty()) return absl::StrCat(text, "\n", difference);
+    absl::StrAppend(&text, " = ", ToString(outcome), "\n");
+  }
+  return text + "(no difference any more)\n";
+}
+
+class KernelDifferentialTest : public testing::TestWithParam<int64_t> {};
+
+std::vector<int64_t> Seeds() {
+  if (only_seed.has_value()) return {*only_seed};
+  std::vector<int64_t> seeds;
+  for (int64_t seed = 1; seed <= kSeeds; ++seed) seeds.push_back(seed);
+  return seeds;
+}
+
+TEST_P(KernelDifferentialTest, RandomScript) {
+  Generator generator(static_cast<uint64_t>(GetParam()));
+  SideBySide both;
+  std::vector<Step> script;
+  while (script.size() < kSteps) {
+    script.push_back(generator.Next());
+    const auto [outcome, difference] = both.Run(script.back());
+    if (!difference.empty()) {
+      FAIL() << "seed " << GetParam() << ", step " << script.size() << ", "
+             << ToString(script.back()) << "\n"
+             << difference << "\nShorter:\n"
+             << Describe(Shrink(script));
+    }
+    generator.Learn(script.back(), outcome);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, KernelDifferentialTest,
+                         testing::ValuesIn(Seeds()),
+                         testing::PrintToStringParamName());
+
+}  // namespace
+}  // namespace pollux
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    int64_t seed;
+    if (absl::ConsumePrefix(&argument, "--seed=") &&
+        absl::SimpleAtoi(argument, &seed)) {
+      pollux::only_seed = seed;
+    }
+  }
+  testing::InitGoogleTest(&argc, argv);
+  // write(2) has no MSG_NOSIGNAL, and unix paths are short.
+  ::signal(SIGPIPE, SIG_IGN);
+  const char* folder = std::getenv("TEST_TMPDIR");
+  if (::chdir(folder != nullptr ? folder : "/tmp") != 0) return 1;
+  return RUN_ALL_TESTS();
+}
