@@ -271,9 +271,9 @@ class ReactorFixture : public testing::TestWithParam<KernelUnderTest> {
     // A close that the peer sees as a reset. TCP only.
     void CloseWithReset() {
       const linger at_once = {.l_onoff = 1, .l_linger = 0};
-      EXPECT_TRUE(kernel_
-                      ->SetSockOpt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once,
-                                   sizeof(at_once))
+      EXPECT_TRUE(kernel()
+                      .SetSockOpt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once,
+                                  sizeof(at_once))
                       .ok());
       Close();
     }

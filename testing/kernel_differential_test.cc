@@ -16,13 +16,12 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -167,6 +166,9 @@ class SideBySide {
 // - SO_REUSEPORT: which listener gets a connection is a hash of its ports.
 // - SO_REUSEADDR after bind(2): Linux remembers what it was.
 // - A socket that connects to itself.
+// - bind(2) to the port of a connection: Linux remembers those that are over
+//   (TIME_WAIT), the fake kernel does not.
+// - More than eight bytes for an eventfd, which only new kernels refuse.
 // - More than a few KiB on the way, and backlogs that get full: see the tests
 //   of their own below and in kernel_conformance_test.
 class Generator {
@@ -293,6 +295,13 @@ class Generator {
                               : random_.Between(1, 1000);
   }
 
+  Step Sending(Call call, int descriptor) {
+    return {.call = call,
+            .descriptor = descriptor,
+            .number = Size(),
+            .flags = static_cast<int>(steps_ % 26)};
+  }
+
   uint32_t Events() {
     static constexpr uint32_t kBits[] = {
         EPOLLIN,           EPOLLIN,           EPOLLIN,
@@ -352,13 +361,12 @@ class Generator {
   Step Nonsense() {
     Step step = Sensible(Pick(Open()));
     step.descriptor =
-        static_cast<int>(random_.Below(ScriptRunner::kMaxDescriptors)) - 1;
+        static_cast<int>(random_.Below(ScriptRunner::kMaxDescriptors));
     if (random_.Chance(30)) {
       step.call = static_cast<Call>(
           random_.Between(static_cast<int64_t>(Call::kGetError),
                           static_cast<int64_t>(Call::kEpollWait)));
     }
-    step.descriptor = std::max(step.descriptor, 0);
     return Safe(step);
   }
 
@@ -372,6 +380,8 @@ class Generator {
       step.place = Place::kNobody;
     }
     if (step.call == Call::kListen) step.number = 100;
+    if (step.call == Call::kRecv) step.flags &= MSG_PEEK;
+    if (step.call == Call::kWrite && kind == Kind::kEventFd) step.number %= 9;
     return step;
   }
 
@@ -382,7 +392,8 @@ class Generator {
       step.place = Place::kTooShort;
     } else if (roll < 16) {
       step.place = Place::kOfDescriptor;
-      step.number = Pick(Open());
+      step.number = Pick(Of({Kind::kTcp, Kind::kBoundTcp, Kind::kUnix,
+                             Kind::kBoundUnix, Kind::kListener}));
     } else if (unix_name) {
       step.place = random_.Chance(60) ? Place::kAbstractName : Place::kPath;
       if (step.place == Place::kPath) step.number = random_.Between(0, 30);
@@ -439,14 +450,14 @@ class Generator {
         if (roll < 82) return With(Call::kListen, descriptor, 100);
         break;
       case Kind::kConnection:
-        if (roll < 38) return With(Call::kSend, descriptor, Size());
+        if (roll < 38) return Sending(Call::kSend, descriptor);
         if (roll < 75) {
           return {.call = random_.Chance(90) ? Call::kRecv : Call::kRead,
                   .descriptor = descriptor,
                   .number = random_.Chance(70) ? 4096 : Size(),
                   .flags = random_.Chance(10) ? MSG_PEEK : 0};
         }
-        if (roll < 80) return With(Call::kWrite, descriptor, Size());
+        if (roll < 80) return Sending(Call::kWrite, descriptor);
         break;
       case Kind::kEventFd:
         if (roll < 50) {
@@ -475,7 +486,7 @@ class Generator {
       case 5:
         return With(Call::kRecv, descriptor, Size());
       case 6:
-        return With(Call::kSend, descriptor, Size());
+        return Sending(Call::kSend, descriptor);
       default:
         return With(Call::kGetError, descriptor);
     }
@@ -493,8 +504,8 @@ struct Failure {
   std::string difference;
 };
 
-std::optional<Failure> Replay(const std::vector<Step>& script) {
-  SideBySide both;
+std::optional<Failure> FirstDifference(SideBySide& both,
+                                       const std::vector<Step>& script) {
   for (size_t i = 0; i < script.size(); ++i) {
     const std::string difference = both.Run(script[i]).difference;
     if (!difference.empty()) return Failure{i + 1, difference};
@@ -502,7 +513,12 @@ std::optional<Failure> Replay(const std::vector<Step>& script) {
   return std::nullopt;
 }
 
-// Leaves out what is not needed for the kernels to differ.
+std::optional<Failure> Replay(const std::vector<Step>& script) {
+  SideBySide both;
+  return FirstDifference(both, script);
+}
+
+// Leaves out what is not needed for the last step to differ.
 std::vector<Step> Shrink(std::vector<Step> script) {
   const absl::Time deadline = absl::Now() + absl::Seconds(15);
   for (size_t chunk = script.size() / 2; chunk > 0; chunk /= 2) {
@@ -512,8 +528,8 @@ std::vector<Step> Shrink(std::vector<Step> script) {
       const size_t end = std::min(at + chunk, shorter.size());
       shorter.erase(from, shorter.begin() + static_cast<ptrdiff_t>(end));
       const std::optional<Failure> failure = Replay(shorter);
-      if (failure.has_value()) {
-        shorter.resize(failure->steps);
+      if (failure.has_value() && failure->steps == shorter.size() &&
+          end < script.size()) {
         script = std::move(shorter);
       } else {
         at += chunk;
@@ -544,14 +560,31 @@ std::vector<int64_t> Seeds() {
   return seeds;
 }
 
+// Allowed: Linux wakes once more when the acknowledgement of a FIN comes, which
+// the peer may delay for 40 ms: an edge that no script can tell beforehand. So
+// a difference must come back each time that the script is run. Else the run
+// goes on with the kernels where it did not.
+std::unique_ptr<SideBySide> RunUpToDate(const std::vector<Step>& script) {
+  for (int tries = 0; tries < 3; ++tries) {
+    auto both = std::make_unique<SideBySide>();
+    if (!FirstDifference(*both, script).has_value()) return both;
+  }
+  return nullptr;
+}
+
 TEST_P(KernelDifferentialTest, RandomScript) {
   Generator generator(static_cast<uint64_t>(GetParam()));
-  SideBySide both;
+  auto both = std::make_unique<SideBySide>();
   std::vector<Step> script;
   while (script.size() < kSteps) {
     script.push_back(generator.Next());
-    const auto [outcome, difference] = both.Run(script.back());
+    const auto [outcome, difference] = both->Run(script.back());
     if (!difference.empty()) {
+      // Frees the descriptors and names.
+      both.reset();
+      both = RunUpToDate(script);
+    }
+    if (both == nullptr) {
       FAIL() << "seed " << GetParam() << ", step " << script.size() << ", "
              << ToString(script.back()) << "\n"
              << difference << "\nShorter:\n"

@@ -158,7 +158,6 @@ Outcome ScriptRunner::Wait(int descriptor) {
 }
 
 Outcome ScriptRunner::Run(const Step& step) {
-  ++steps_;
   const int descriptor = first_ + step.descriptor;
   const int other = first_ + step.other;
   const auto count = static_cast<size_t>(std::max<int64_t>(step.number, 0));
@@ -258,10 +257,11 @@ Outcome ScriptRunner::Run(const Step& step) {
     }
     case Call::kSend:
     case Call::kWrite: {
-      // Of this step, so that bytes that are lost or doubled show.
+      // Different each time, so that bytes that are lost or doubled show.
+      const auto bytes_seed = static_cast<size_t>(step.flags);
       std::string bytes;
       for (size_t i = 0; i < count; ++i) {
-        bytes += static_cast<char>('a' + (steps_ + i / 8) % 26);
+        bytes += static_cast<char>('a' + (bytes_seed + i / 8) % 26);
       }
       outcome.result = step.call == Call::kWrite
                            ? kernel_.Write(descriptor, bytes)

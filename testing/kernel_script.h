@@ -50,10 +50,10 @@ struct Step {
     kLinger,        // number: on, with 0 seconds, or off
     kGetError,
     kRecv,        // number: bytes; flags
-    kSend,        // number: bytes
+    kSend,        // number: bytes; flags: which
     kShutdown,    // number: how
     kRead,        // number: bytes
-    kWrite,       // number: bytes
+    kWrite,       // number: bytes; flags: which
     kWriteCount,  // number: what to write to an eventfd
     kEpollAdd,    // other, events, number: the data
     kEpollModify,
@@ -118,7 +118,6 @@ class ScriptRunner {
   const std::function<SysResult(int)> dup_;
   const int first_;
   const std::string name_;
-  uint64_t steps_ = 0;
 };
 
 }  // namespace pollux

@@ -45,11 +45,10 @@ class ListenerTest : public ReactorFixture, protected Listener::Handler {
 
   End Connect() {
     const Address& to = listener_->address();
-    End client(
-        kernel_,
-        kernel_
-            .Socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-            .descriptor());
+    End client(*this, kernel_
+                          .Socket(to.family(),
+                                  SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+                          .descriptor());
     const SysResult result =
         kernel_.Connect(client.descriptor(), to.data(), to.length());
     EXPECT_TRUE(result.ok() || result.error() == EINPROGRESS)

@@ -155,6 +155,9 @@ void Stream::SendOnce() {
     buffers_.sending_.clear();
   } else if (blocked_) {
     sent_ += sent;
+    // Else what is sent would pile up while the peer never takes everything. It
+    // moves no more bytes than have been sent.
+    if (sent_ >= unsent_.size() / 2) unsent_.erase(0, std::exchange(sent_, 0));
   } else {
     std::string().swap(unsent_);
     sent_ = 0;

@@ -124,7 +124,7 @@ class StreamTest : public ReactorFixture {
         *reactor_, *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"), 16),
         {}, accepted);
     client_ = End(
-        kernel_,
+        *this,
         kernel_.Socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
             .descriptor());
     (void)kernel_.Connect(client_.descriptor(), listener->address().data(),
@@ -159,7 +159,7 @@ class StreamTest : public ReactorFixture {
 
   // Writes more than the kernel takes while nobody reads; says what.
   std::string Block() {
-    const std::string bytes = Pattern(1 << 23);
+    static const std::string& bytes = *new std::string(Pattern(1 << 23));
     stream().output() += bytes;
     stream().Flush();
     Iterate();

@@ -31,7 +31,8 @@ SysResult EventCounter::Read(absl::Span<char> buffer) {
 
 SysResult EventCounter::Write(absl::Span<const char> bytes) {
   uint64_t added;
-  if (bytes.size() < sizeof(added)) return SysResult::Error(EINVAL);
+  // Linux before 6.9 takes more.
+  if (bytes.size() != sizeof(added)) return SysResult::Error(EINVAL);
   std::memcpy(&added, bytes.data(), sizeof(added));
   if (added == kNever) return SysResult::Error(EINVAL);
   if (added >= kNever - count_) return SysResult::Error(EAGAIN);

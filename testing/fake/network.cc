@@ -16,26 +16,6 @@ namespace {
 constexpr uint16_t kFirstEphemeralPort = 32768;
 constexpr uint16_t kLastEphemeralPort = 60999;
 
-Address WithPort(const Address& address, uint16_t port) {
-  sockaddr_storage storage;
-  std::memcpy(&storage, address.data(), sizeof(storage));
-  // The port stands at the same place in both families.
-  static_assert(offsetof(sockaddr_in, sin_port) ==
-                offsetof(sockaddr_in6, sin6_port));
-  reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
-  return Address::FromSockaddr(reinterpret_cast<sockaddr*>(&storage),
-                               address.length());
-}
-
-bool IsAny(const Address& address) {
-  if (address.family() == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address.data());
-    return v4->sin_addr.s_addr == htonl(INADDR_ANY);
-  }
-  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address.data());
-  return IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
-}
-
 bool IsLoopback(const Address& address) {
   if (address.family() == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(address.data());
@@ -57,7 +37,7 @@ bool Covers(const Address& bound, const Address& wanted) {
   if (bound.family() != wanted.family()) return false;
   if (bound == wanted) return true;
   return bound.family() != AF_UNIX && bound.port() == wanted.port() &&
-         IsAny(bound);
+         Network::IsAny(bound);
 }
 
 }  // namespace
@@ -147,6 +127,30 @@ bool Network::IsMissing(const Address& address) const {
   return IsPath(address) && !paths_.contains(address.ToString());
 }
 
+Address Network::WithPort(const Address& address, uint16_t port) {
+  sockaddr_storage storage;
+  std::memcpy(&storage, address.data(), sizeof(storage));
+  // The port stands at the same place in both families.
+  static_assert(offsetof(sockaddr_in, sin_port) ==
+                offsetof(sockaddr_in6, sin6_port));
+  reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+  return Address::FromSockaddr(reinterpret_cast<sockaddr*>(&storage),
+                               address.length());
+}
+
+bool Network::IsAny(const Address& address) {
+  if (address.family() == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(address.data());
+    return v4->sin_addr.s_addr == htonl(INADDR_ANY);
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address.data());
+  return IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+}
+
+Address Network::AnyAddress(int family) {
+  return *Address::Parse(family == AF_INET ? "0.0.0.0:0" : "[::]:0");
+}
+
 Address Network::Reachable(const Address& address) {
   if (!IsAny(address)) return address;
   const char* loopback =
@@ -156,8 +160,9 @@ Address Network::Reachable(const Address& address) {
 
 Address Network::LocalAddress(const Address& local, bool bound,
                               const Address& peer) {
-  if (!bound) return WithPort(peer, NextPort());
-  return IsAny(local) ? WithPort(peer, local.port()) : local;
+  const bool has_interface = local.length() > 0 && !IsAny(local);
+  return WithPort(has_interface ? local : peer,
+                  bound ? local.port() : NextPort());
 }
 
 uint16_t Network::NextPort() {

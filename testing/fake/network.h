@@ -54,11 +54,17 @@ class Network {
   // Whether it is a unix path where nothing is.
   bool IsMissing(const Address& address) const;
 
+  // 0.0.0.0 or [::].
+  static Address AnyAddress(int family);
+  static bool IsAny(const Address& address);
+  static Address WithPort(const Address& address, uint16_t port);
+
   // Where a TCP connection to `address` goes: 0.0.0.0 is this host.
   static Address Reachable(const Address& address);
 
-  // What a connection to `peer` has on this side: what was `bound`, or a port
-  // of its own on the loopback interface that the peer is on.
+  // What a connection to `peer` has on this side: what `local` says already;
+  // else the interface that the peer is on, and a port of its own unless
+  // `bound`.
   Address LocalAddress(const Address& local, bool bound, const Address& peer);
 
   VirtualTime& time() { return time_; }

@@ -109,6 +109,10 @@ SysResult StreamSocket::Bind(const Address& address) {
   if (!result.ok()) return result;
   local_ = bound;
   bound_ = true;
+  if (!is_unix()) {
+    port_stays_ = address.port() != 0;
+    address_stays_ = !Network::IsAny(address);
+  }
   return result;
 }
 
@@ -119,8 +123,8 @@ SysResult StreamSocket::Listen(int backlog) {
   if (progress_ != Progress::kNotAsked) return SysResult::Error(EINVAL);
   if (!bound_) {
     if (is_unix()) return SysResult::Error(EINVAL);
-    const char* any = family_ == AF_INET ? "0.0.0.0:0" : "[::]:0";
-    const SysResult result = Bind(*Address::Parse(any));
+    const SysResult result = Bind(Network::WithPort(
+        address_stays_ ? local_ : Network::AnyAddress(family_), 0));
     if (!result.ok()) return result;
   }
   if (state_ != State::kListening && !network_.MayListen(*this)) {
@@ -159,6 +163,8 @@ SysResult StreamSocket::Connect(const Address& address) {
       }
       progress_ = Progress::kTold;
       return SysResult::Ok();
+    case Progress::kSpoilt:
+      return SysResult::Error(EINVAL);
     case Progress::kNotAsked:
       break;
   }
@@ -217,16 +223,22 @@ void StreamSocket::ConnectTo(StreamSocket& listener) {
   accepted->remote_ = local_;
   if (is_unix()) {
     accepted->is_embryo_ = true;
+    // It has the listener's name, and so cannot get another.
+    accepted->bound_ = true;
   } else {
     accepted->reuse_address_ = listener.reuse_address_;
     accepted->reuse_port_ = listener.reuse_port_;
     accepted->reset_on_close_ = listener.reset_on_close_;
+    // Even what shutdown(2) did before listen(2).
+    accepted->receive_shut_ = listener.receive_shut_;
+    accepted->send_shut_ = listener.send_shut_;
     network_.HoldPort(*accepted);
     // Not on unix, where connect(2) itself is the answer.
     Notify(0);
   }
-  listener.accept_queue_.push_back(std::move(accepted));
+  listener.accept_queue_.push_back(accepted);
   listener.Notify(kDataCame);
+  if (accepted->send_shut_) accepted->SendFin();
 }
 
 SysResult StreamSocket::Recv(absl::Span<char> buffer, int flags) {
@@ -329,7 +341,7 @@ SysResult StreamSocket::Shutdown(int how) {
   }
   if (progress_ == Progress::kStarted) {
     const bool over = state_ == State::kSynSent || state_ == State::kClosed;
-    if (!over) progress_ = Progress::kTold;
+    progress_ = over ? Progress::kSpoilt : Progress::kTold;
   }
   if (state_ == State::kListening || state_ == State::kSynSent) {
     if (state_ == State::kSynSent || receiving) {
@@ -357,11 +369,14 @@ void StreamSocket::Disconnect() {
   if (retry_ != 0) network_.time().Cancel(std::exchange(retry_, 0));
   if (state_ == State::kListening) DropAcceptQueue();
   if (state_ == State::kSynSent) error_ = ECONNRESET;
-  state_ = State::kClosed;
-  network_.ReleasePort(*this);
+  BecomeClosed();
   receive_shut_ = send_shut_ = fin_received_ = false;
   received_.clear();
   remote_ = Address();
+  // The port is still told, although it may no longer be this socket's.
+  if (!address_stays_) {
+    local_ = Network::WithPort(Network::AnyAddress(family_), local_.port());
+  }
   Notify(EPOLLERR);
 }
 
@@ -389,11 +404,19 @@ void StreamSocket::ReceiveReset() {
 }
 
 void StreamSocket::Done() {
-  state_ = State::kClosed;
+  BecomeClosed();
   receive_shut_ = send_shut_ = true;
-  network_.ReleasePort(*this);
   LeavePeer();
   Notify(0);
+}
+
+void StreamSocket::BecomeClosed() {
+  state_ = State::kClosed;
+  network_.ReleasePort(*this);
+  if (!port_stays_) {
+    network_.Unbind(*this);
+    bound_ = false;
+  }
 }
 
 void StreamSocket::TakeSpaceFreed(bool message_freed) {

@@ -78,7 +78,13 @@ class StreamSocket final : public OpenFile {
   };
 
   // What connect(2) has said so far.
-  enum class Progress : uint8_t { kNotAsked, kStarted, kTold };
+  enum class Progress : uint8_t {
+    kNotAsked,
+    kStarted,
+    kTold,
+    // shutdown(2) came between: never again.
+    kSpoilt,
+  };
 
   bool is_unix() const { return family_ == AF_UNIX; }
   size_t buffer_bytes() const;
@@ -107,6 +113,7 @@ class StreamSocket final : public OpenFile {
   void ReceiveReset();
   // TCP: the connection is over, in whatever way.
   void Done();
+  void BecomeClosed();
   void LeavePeer();
 
   Network& network_;
@@ -115,8 +122,12 @@ class StreamSocket final : public OpenFile {
   Progress progress_ = Progress::kNotAsked;
   Address local_;
   Address remote_;
-  // By bind(2), not by connect(2).
+  // By bind(2) or listen(2), not by connect(2).
   bool bound_ = false;
+  // TCP: a port that bind(2) was asked for outlives connections, one that the
+  // kernel chose does not; so do addresses, but not 0.0.0.0.
+  bool port_stays_ = false;
+  bool address_stays_ = false;
 
   // Null when the other end is gone.
   StreamSocket* peer_ = nullptr;

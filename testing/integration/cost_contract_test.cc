@@ -1,35 +1,17 @@
 // What a request may cost: system calls and heap allocations. A binary of its
-// own, because it replaces the whole program's operator new.
+// own, because counting them replaces the whole program's operator new.
 
 #include <gtest/gtest.h>
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "reactor/syscall_record.h"
+#include "testing/allocation_counter.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
 #include "testing/kernel_under_test.h"
-
-namespace {
-size_t allocations = 0;
-}  // namespace
-
-void* operator new(size_t size) {
-  ++allocations;
-  void* const memory = malloc(size);
-  if (memory == nullptr) abort();
-  return memory;
-}
-
-void operator delete(void* memory) noexcept { free(memory); }
-void operator delete(void* memory, size_t) noexcept { free(memory); }
 
 namespace pollux {
 namespace {
@@ -39,12 +21,12 @@ class CostContractTest : public ServerTest {
   // One iteration of the server, counted.
   void RunOnceCounted() {
     calls_.Reset();
-    const size_t before = allocations;
+    const uint64_t before = CountAllocations().allocations;
     reactor_->RunOnce(absl::Seconds(1));
-    allocations_ = allocations - before;
+    allocations_ = CountAllocations().allocations - before;
   }
 
-  size_t allocations_ = 0;
+  uint64_t allocations_ = 0;
 };
 
 INSTANTIATE_TEST_SUITE_P(Kernels, CostContractTest,
@@ -58,9 +40,9 @@ std::string Requests(int count) {
 }
 
 TEST_P(CostContractTest, TheCountOfAllocationsWorks) {
-  const size_t before = allocations;
+  const uint64_t before = CountAllocations().allocations;
   const std::string text(100, 'a');
-  EXPECT_EQ(allocations, before + 1);
+  EXPECT_EQ(CountAllocations().allocations, before + 1);
 }
 
 TEST_P(CostContractTest, AKeepAliveGetIsOneWaitOneRecvOneSend) {
@@ -170,10 +152,10 @@ TEST_P(CostContractTest, IdleConnectionsCostNothing) {
   b.ReadResponse();
   LetServerWork();
   calls_.Reset();
-  const size_t before = allocations;
+  const uint64_t before = CountAllocations().allocations;
   for (int i = 0; i < 10; ++i) reactor_->RunOnce(absl::ZeroDuration());
   EXPECT_EQ(calls_.io_calls(), 0);
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(CountAllocations().allocations, before);
 }
 
 }  // namespace
