@@ -50,6 +50,7 @@ FaultyKernel::Effect FaultyKernel::Next(SyscallKind kind,
   SyscallRecord record;
   record.kind = kind;
   record.numbers = numbers;
+  if (log_ != nullptr) log_->push_back(record);
   Effect effect;
   bool has_fault = false;
   for (const Planned& planned : planned_) {
@@ -115,7 +116,10 @@ SysResult FaultyKernel::Pass(SyscallKind kind, std::array<int64_t, 4> numbers,
                              Call call) {
   const Effect effect = Next(kind, numbers);
   if (effect.error != 0) return SysResult::Error(effect.error);
-  return call(effect.at_most_bytes);
+  const size_t at = log_ == nullptr ? 0 : log_->size() - 1;
+  const SysResult result = call(effect.at_most_bytes);
+  if (log_ != nullptr) (*log_)[at].result = result;
+  return result;
 }
 
 template <typename Wait>

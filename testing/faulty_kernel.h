@@ -32,6 +32,11 @@ class FaultyKernel final : public Kernel {
   uint64_t calls() const { return calls_; }
   uint64_t faults() const { return faults_; }
 
+  // Fills `log` with the calls to come, in the order in which they begin: the
+  // order in which a plan counts them. A call that makes time pass ends after
+  // those that others make meanwhile. Null ends it.
+  void set_log(std::vector<SyscallRecord>* log) { log_ = log; }
+
   // The first call that had a fault: its number, 0 if none had, and the
   // descriptor that it was about, -1 if it was about none.
   uint64_t first_fault() const { return first_fault_; }
@@ -112,6 +117,7 @@ class FaultyKernel final : public Kernel {
   const RandomFaults random_;
   const bool has_chance_;
   std::vector<Planned> planned_;
+  std::vector<SyscallRecord>* log_ = nullptr;
   uint64_t calls_ = 0;
   uint64_t faults_ = 0;
   uint64_t first_fault_ = 0;

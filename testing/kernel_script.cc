@@ -1,6 +1,7 @@
 #include "testing/kernel_script.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -167,6 +168,13 @@ Outcome ScriptRunner::Run(const Step& step) {
       outcome.result =
           Counted(kernel_.Socket(static_cast<int>(step.number),
                                  SOCK_STREAM | SOCK_NONBLOCK | step.flags, 0));
+      if (outcome.result.ok() && step.number == AF_INET) {
+        // What waits for an acknowledgement (Nagle) is lost in a reset, and so
+        // the outcome would depend on the time.
+        const int on = 1;
+        (void)kernel_.SetSockOpt(first_ + outcome.result.descriptor(),
+                                 IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+      }
       break;
     case Call::kSocketPair: {
       std::array<int, 2> pair = {};

@@ -18,7 +18,6 @@ namespace {
 constexpr size_t kDescribedFailures = 5;
 // Virtual time by which a late wait is late.
 constexpr uint64_t kLateNanos = 20'000'000;
-constexpr size_t kEveryCall = 1'000'000;
 
 FakeWorld::Options WorldOptions(const Simulation::Options& options) {
   FakeWorld::Options world;
@@ -82,11 +81,15 @@ Simulation::Simulation(const Options& options)
       [this](const std::string& reason) { failures_.push_back(reason); });
 }
 
-void Simulation::Run(Reactor& reactor) {
+void Simulation::Watch(Reactor& reactor) {
   world_.set_on_stuck([this, &reactor](const std::string& reason) {
     failures_.push_back(reason);
     reactor.Stop();
   });
+}
+
+void Simulation::Run(Reactor& reactor) {
+  Watch(reactor);
   reactor.Run();
 }
 
@@ -142,19 +145,16 @@ SweepOutcome Sweep(const Simulation::Options& options, Scenario scenario) {
     }
   };
 
-  Simulation::Options faultless = options;
-  faultless.transcript_lines = kEveryCall;
-  std::vector<SyscallRecord> records;
-  (void)RunScenario(faultless, [&](Simulation& simulation) {
+  std::vector<SyscallRecord> calls;
+  (void)RunScenario(options, [&](Simulation& simulation) {
+    simulation.LogCalls(&calls);
     scenario(simulation);
-    records = simulation.transcript().records();
+    simulation.LogCalls(nullptr);
   });
   run(options);
 
   uint64_t number = 0;
-  for (const SyscallRecord& record : records) {
-    // FaultyKernel does not count what cannot fail.
-    if (record.kind == SyscallKind::kSigProcMask) continue;
+  for (const SyscallRecord& record : calls) {
     ++number;
     for (const FaultPlan& plan : PlansFor(record, number)) {
       Simulation::Options faulty = options;

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "reactor/kernel.h"
 #include "reactor/reactor.h"
+#include "reactor/syscall_record.h"
 #include "reactor/tracing_kernel.h"
 #include "testing/fake_kernel.h"
 #include "testing/fake_world.h"
@@ -49,9 +50,15 @@ class Simulation {
   // The program's calls and the faults among them, so far.
   const FaultyKernel& faulty_kernel() const { return faulty_; }
 
-  // Runs `reactor` until it is stopped, or the world is stuck: that is then a
-  // failure.
+  // If the world gets stuck, that is a failure, and `reactor` is stopped so
+  // that the scenario can end.
+  void Watch(Reactor& reactor);
+
+  // Watches `reactor`, and runs it until it is stopped.
   void Run(Reactor& reactor);
+
+  // See FaultyKernel::set_log().
+  void LogCalls(std::vector<SyscallRecord>* log) { faulty_.set_log(log); }
 
   // Notes a failure if `holds` is false.
   void Expect(bool holds, absl::string_view what);

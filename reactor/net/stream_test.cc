@@ -157,9 +157,9 @@ class StreamTest : public ReactorFixture {
     return bytes;
   }
 
-  // Writes more than the kernel takes while nobody reads; says what.
-  std::string Block() {
-    static const std::string& bytes = *new std::string(Pattern(1 << 23));
+  // Writes more than a unix socket takes while nobody reads; says what.
+  std::string Block(size_t count = 1 << 20) {
+    const std::string bytes = Pattern(count);
     stream().output() += bytes;
     stream().Flush();
     Iterate();
@@ -167,6 +167,9 @@ class StreamTest : public ReactorFixture {
     EXPECT_LT(stream().unsent_bytes(), bytes.size());
     return bytes;
   }
+
+  // The same for TCP, whose buffers grow.
+  std::string BlockTcp() { return Block(1 << 23); }
 
   int sends() const { return calls_.Count(SyscallKind::kSend); }
   int receives() const { return calls_.Count(SyscallKind::kRecv); }
@@ -1013,7 +1016,7 @@ TEST_P(StreamTest, TcpAResetClosesTheStreamOnce) {
 
 TEST_P(StreamTest, TcpAResetWhileBlockedClosesTheStreamOnce) {
   OpenTcp();
-  Block();
+  BlockTcp();
   client_.CloseWithReset();
   ASSERT_TRUE(RunUntil([&] { return !server_.closes.empty(); }));
   EXPECT_EQ(server_.closes.size(), 1u);
@@ -1024,7 +1027,7 @@ TEST_P(StreamTest, TcpAResetWhileBlockedClosesTheStreamOnce) {
 
 TEST_P(StreamTest, TcpABlockedStreamIsIdleAndLosesNothing) {
   OpenTcp();
-  const std::string bytes = Block();
+  const std::string bytes = BlockTcp();
   EXPECT_TRUE(RunUntil([&] { return IsIdle(); }));
   EXPECT_EQ(ReadUntil(client_, bytes.size()), bytes);
 }

@@ -9,11 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/http_date.h"
-#include "reactor/kernel.h"
 #include "reactor/syscall_record.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
@@ -23,7 +21,6 @@ namespace pollux {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -309,6 +306,13 @@ TEST_P(ServerRequestsTest, R12WhatCameBeforeARefusedRequestIsAnswered) {
   ASSERT_THAT(responses, SizeIs(2));
   EXPECT_EQ(responses[0].body, "1");
   EXPECT_EQ(responses[1].status, 400);
+}
+
+TEST_P(ServerRequestsTest, R12ARefusalBehindAHeadRequestHasItsBody) {
+  TestClient client = Connect();
+  client.Write("HEAD / HTTP/1.1\r\nHost: a\r\n\r\nnonsense\r\n\r\n");
+  client.ReadResponse(ExpectBody::kNo);
+  EXPECT_THAT(client.ReadResponse().body, StartsWith("400"));
 }
 
 TEST_P(ServerRequestsTest, R12ARefusalReachesAClientThatGoesOnSending) {
