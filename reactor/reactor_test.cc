@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "reactor/kernel.h"
@@ -1109,6 +1110,22 @@ TEST_P(ReactorTest, RunOnceWaitsNoLongerThanUntilTheDeadline) {
   timer.ArmAfter(absl::Milliseconds(1));
   reactor_->RunOnce(absl::Hours(1));
   EXPECT_TRUE(fired);
+}
+
+TEST_P(ReactorTest, TimeThatPassedSinceTheLastIterationIsNotWaitedAgain) {
+  Timer timer(*reactor_, [] {});
+  timer.ArmAfter(absl::Milliseconds(2));
+  // Spends some of the time without the reactor, on an epoll of its own.
+  const int epoll = kernel_.EpollCreate1(EPOLL_CLOEXEC).descriptor();
+  epoll_event event;
+  ASSERT_TRUE(kernel_
+                  .EpollPwait2(epoll, absl::MakeSpan(&event, 1),
+                               absl::Microseconds(1'500))
+                  .ok());
+  ASSERT_TRUE(kernel_.Close(epoll).ok());
+  calls_.Clear();
+  reactor_->RunOnce(absl::InfiniteDuration());
+  EXPECT_LE(calls_.Of(SyscallKind::kEpollPwait2)[0].numbers[2], 500'000);
 }
 
 TEST_P(ReactorTest, RunOnceWaitsNoLongerThanItMay) {

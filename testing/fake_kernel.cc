@@ -32,14 +32,19 @@ void FillAddress(const Address& from, int family, sockaddr* address,
   *length = size;
 }
 
-SysResult CheckStream(int domain, int type) {
+// There are no other sockets than streams.
+SysResult CheckStream(int domain, int type, int protocol) {
+  constexpr int kTypes = 0xf;
+  if ((type & ~(kTypes | kSocketFlags)) != 0) return SysResult::Error(EINVAL);
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) {
     return SysResult::Error(EAFNOSUPPORT);
   }
-  if ((type & ~kSocketFlags) != SOCK_STREAM) {
-    return SysResult::Error(EPROTONOSUPPORT);
+  if ((type & kTypes) != SOCK_STREAM) {
+    return SysResult::Error(ESOCKTNOSUPPORT);
   }
-  return SysResult::Ok();
+  const int only = domain == AF_UNIX ? AF_UNIX : IPPROTO_TCP;
+  return protocol == 0 || protocol == only ? SysResult::Ok()
+                                           : SysResult::Error(EPROTONOSUPPORT);
 }
 
 }  // namespace
@@ -124,17 +129,19 @@ SysResult FakeKernel::Blocking(const OpenFile& file, int flags, Try attempt) {
   }
 }
 
-SysResult FakeKernel::Socket(int domain, int type, int) {
-  if (const SysResult check = CheckStream(domain, type); !check.ok()) {
+SysResult FakeKernel::Socket(int domain, int type, int protocol) {
+  if (const SysResult check = CheckStream(domain, type, protocol);
+      !check.ok()) {
     return check;
   }
   return WithFlags(std::make_shared<StreamSocket>(world_.network(), domain),
                    (type & SOCK_NONBLOCK) != 0);
 }
 
-SysResult FakeKernel::SocketPair(int domain, int type, int,
+SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
                                  std::array<int, 2>& sockets) {
-  if (const SysResult check = CheckStream(domain, type); !check.ok()) {
+  if (const SysResult check = CheckStream(domain, type, protocol);
+      !check.ok()) {
     return check;
   }
   if (domain != AF_UNIX) return SysResult::Error(EOPNOTSUPP);

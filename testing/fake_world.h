@@ -3,6 +3,7 @@
 #define POLLUX_TESTING_FAKE_WORLD_H_
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -59,10 +60,14 @@ class FakeWorld {
   // FakeScheduler.
   bool waits_return() const { return waits_return_; }
   void set_waits_return(bool on) { waits_return_ = on; }
-  // The earliest deadline of a wait that came back like that since the last
-  // ForgetWaits().
+  // Waits that came back like that since the last ForgetWaits(), and the
+  // earliest deadline among them.
+  size_t waits() const { return waits_; }
   MonotonicTime earliest_wait() const { return earliest_wait_; }
-  void ForgetWaits() { earliest_wait_ = MonotonicTime::Infinite(); }
+  void ForgetWaits() {
+    waits_ = 0;
+    earliest_wait_ = MonotonicTime::Infinite();
+  }
 
   // Lets everything happen that is planned within `limit`, with nobody waiting:
   // what clients still do after the program under test has ended.
@@ -72,6 +77,7 @@ class FakeWorld {
   // happens, whichever is first. False if neither comes.
   bool Pass(MonotonicTime deadline);
   void NoteWait(MonotonicTime deadline) {
+    ++waits_;
     earliest_wait_ = std::min(earliest_wait_, deadline);
   }
   // For FakeKernel: a wait is about to return.
@@ -87,6 +93,7 @@ class FakeWorld {
   absl::AnyInvocable<void(const std::string&)> on_stuck_;
   bool is_stuck_ = false;
   bool waits_return_ = false;
+  size_t waits_ = 0;
   MonotonicTime earliest_wait_ = MonotonicTime::Infinite();
   MonotonicTime last_wait_;
   uint64_t waits_in_place_ = 0;

@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,7 +30,9 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "reactor/kernel.h"
 #include "reactor/linux_kernel.h"
+#include "reactor/sys_result.h"
 #include "testing/fake/random.h"
 #include "testing/fake_kernel.h"
 #include "testing/kernel_script.h"
@@ -42,6 +45,9 @@ using Call = Step::Call;
 // Seeds of a run, and the steps of each.
 constexpr int64_t kSeeds = 40;
 constexpr size_t kSteps = 1000;
+
+// Unix paths of a script.
+constexpr int kPaths = 31;
 
 // How long Linux may take to deliver on the loopback interface.
 constexpr absl::Duration kPatience = absl::Seconds(2);
@@ -65,12 +71,18 @@ int FirstDescriptorOfScripts(Kernel& kernel) {
 class SideBySide {
  public:
   SideBySide()
-      : first_linux_(FirstDescriptorOfScripts(linux_kernel_)),
-        linux_(linux_kernel_, DupOnLinux, first_linux_, Name()),
+      : name_(NextName()),
+        first_linux_(FirstDescriptorOfScripts(linux_kernel_)),
+        linux_(linux_kernel_, DupOnLinux, first_linux_, name_),
         fake_(
             fake_kernel_,
             [this](int descriptor) { return fake_kernel_.Dup(descriptor); },
-            FirstDescriptorOfScripts(fake_kernel_), Name()) {}
+            FirstDescriptorOfScripts(fake_kernel_), name_) {}
+  ~SideBySide() {
+    for (int i = 0; i < kPaths; ++i) {
+      ::unlink(absl::StrCat(name_, i).c_str());
+    }
+  }
 
   // What both did; else what each did, in words.
   struct Comparison {
@@ -83,6 +95,10 @@ class SideBySide {
     Outcome real = linux_.Run(step);
     const absl::Time deadline = absl::Now() + kPatience;
     if (step.call == Call::kShutdown) AwaitFin(step.descriptor, deadline);
+    if (step.call == Call::kAccept && real.result.ok()) {
+      // Its listener may have been shut down before it listened.
+      AwaitFin(real.result.descriptor(), deadline);
+    }
     while (real != fake && MayComeLater(step, real, fake) &&
            absl::Now() < deadline) {
       absl::SleepFor(absl::Microseconds(100));
@@ -93,17 +109,30 @@ class SideBySide {
                                "\n  fake:  ", ToString(fake), "\n")};
   }
 
+  // On each until it says EAGAIN.
+  void RunUntilItWouldBlock(const Step& step) {
+    for (ScriptRunner* runner : {&linux_, &fake_}) {
+      SysResult last = SysResult::Ok();
+      for (int tries = 0; tries < 10'000 && last.ok(); ++tries) {
+        last = runner->Run(step).result;
+        if (!last.would_block() || runner == &fake_) continue;
+        // What is on the way on the loopback interface.
+        absl::SleepFor(absl::Milliseconds(5));
+        last = runner->Run(step).result;
+      }
+      EXPECT_EQ(last, SysResult::Error(EAGAIN)) << ToString(step);
+    }
+  }
+
  private:
   static SysResult DupOnLinux(int descriptor) {
     const int copy = ::dup(descriptor);
     return copy < 0 ? SysResult::Error(errno) : SysResult::Ok(copy);
   }
 
-  // Unix names of this run.
-  static std::string Name() {
-    static int64_t runs = 0;
-    // Both kernels of a run have the same.
-    return absl::StrCat("s", ::getpid(), "-", runs++ / 2, "-");
+  static std::string NextName() {
+    static int runs = 0;
+    return absl::StrCat("s", ::getpid(), "-", runs++, "-");
   }
 
   // Allowed: TCP segments of the loopback interface are handled in a softirq,
@@ -175,6 +204,8 @@ class SideBySide {
 
   LinuxKernel linux_kernel_;
   FakeKernel fake_kernel_;
+  // Unix names of this run begin with it.
+  const std::string name_;
   const int first_linux_;
   ScriptRunner linux_;
   ScriptRunner fake_;
@@ -218,11 +249,12 @@ class Generator {
   // Told of every step that Next() gave.
   void Learn(const Step& step, const Outcome& outcome) {
     const bool ok = outcome.result.ok();
-    Kind& kind = kinds_[static_cast<size_t>(step.descriptor)];
+    const std::shared_ptr<Kind> kind = KindOf(step.descriptor);
     switch (step.call) {
       case Call::kSocket:
         if (ok) {
-          Made(outcome, step.number == AF_UNIX ? Kind::kUnix : Kind::kTcp);
+          Made(outcome.result.value(),
+               step.number == AF_UNIX ? Kind::kUnix : Kind::kTcp);
         }
         break;
       case Call::kSocketPair:
@@ -232,35 +264,35 @@ class Generator {
           for (const std::string& number :
                {outcome.text.substr(0, space),
                 outcome.text.substr(outcome.text.rfind(' ') + 1)}) {
-            kinds_[static_cast<size_t>(std::stoi(number))] = Kind::kConnection;
+            Made(std::stoi(number), Kind::kConnection);
           }
         }
         break;
       case Call::kEventFd:
-        if (ok) Made(outcome, Kind::kEventFd);
+        if (ok) Made(outcome.result.value(), Kind::kEventFd);
         break;
       case Call::kEpollCreate:
-        if (ok) Made(outcome, Kind::kEpoll);
+        if (ok) Made(outcome.result.value(), Kind::kEpoll);
         break;
       case Call::kDup:
-        if (ok) Made(outcome, Kind(kind));
+        if (ok) KindOf(static_cast<int>(outcome.result.value())) = kind;
         break;
       case Call::kAccept:
-        if (ok) Made(outcome, Kind::kConnection);
+        if (ok) Made(outcome.result.value(), Kind::kConnection);
         break;
       case Call::kClose:
-        kind = Kind::kFree;
+        KindOf(step.descriptor) = nullptr;
         break;
       case Call::kBind:
-        if (ok && kind == Kind::kTcp) kind = Kind::kBoundTcp;
-        if (ok && kind == Kind::kUnix) kind = Kind::kBoundUnix;
+        if (ok && *kind == Kind::kTcp) *kind = Kind::kBoundTcp;
+        if (ok && *kind == Kind::kUnix) *kind = Kind::kBoundUnix;
         break;
       case Call::kListen:
-        if (ok) kind = Kind::kListener;
+        if (ok) *kind = Kind::kListener;
         break;
       case Call::kConnect:
         if (ok || outcome.result.error() == EINPROGRESS) {
-          kind = Kind::kConnection;
+          *kind = Kind::kConnection;
         }
         break;
       default:
@@ -270,7 +302,6 @@ class Generator {
 
  private:
   enum class Kind : uint8_t {
-    kFree,
     kTcp,
     kBoundTcp,
     kUnix,
@@ -285,23 +316,29 @@ class Generator {
     return {.call = call, .descriptor = descriptor, .number = number};
   }
 
-  void Made(const Outcome& outcome, Kind kind) {
-    kinds_[static_cast<size_t>(outcome.result.value())] = kind;
+  std::shared_ptr<Kind>& KindOf(int descriptor) {
+    return kinds_[static_cast<size_t>(descriptor)];
+  }
+  void Made(int64_t descriptor, Kind kind) {
+    KindOf(static_cast<int>(descriptor)) = std::make_shared<Kind>(kind);
   }
 
   std::vector<int> Of(std::vector<Kind> wanted) const {
     std::vector<int> found;
     for (size_t i = 0; i < kinds_.size(); ++i) {
-      if (std::count(wanted.begin(), wanted.end(), kinds_[i]) > 0) {
+      if (kinds_[i] != nullptr &&
+          std::count(wanted.begin(), wanted.end(), *kinds_[i]) > 0) {
         found.push_back(static_cast<int>(i));
       }
     }
     return found;
   }
   std::vector<int> Open() const {
-    return Of({Kind::kTcp, Kind::kBoundTcp, Kind::kUnix, Kind::kBoundUnix,
-               Kind::kListener, Kind::kConnection, Kind::kEventFd,
-               Kind::kEpoll});
+    std::vector<int> found;
+    for (size_t i = 0; i < kinds_.size(); ++i) {
+      if (kinds_[i] != nullptr) found.push_back(static_cast<int>(i));
+    }
+    return found;
   }
 
   template <typename T>
@@ -391,7 +428,8 @@ class Generator {
   }
 
   Step Safe(Step step) {
-    const Kind kind = kinds_[static_cast<size_t>(step.descriptor)];
+    const std::shared_ptr<Kind> file = KindOf(step.descriptor);
+    const Kind kind = file == nullptr ? Kind::kEpoll : *file;
     if (step.call == Call::kReuseAddress && kind != Kind::kTcp) {
       step.call = Call::kGetError;
     }
@@ -416,7 +454,8 @@ class Generator {
                              Kind::kBoundUnix, Kind::kListener}));
     } else if (unix_name) {
       step.place = random_.Chance(60) ? Place::kAbstractName : Place::kPath;
-      if (step.place == Place::kPath) step.number = random_.Between(0, 30);
+      if (step.place == Place::kPath)
+        step.number = random_.Between(0, kPaths - 1);
     } else {
       step.place = random_.Chance(70) ? Place::kLoopback : Place::kEverywhere;
     }
@@ -445,7 +484,7 @@ class Generator {
 
   Step Sensible(int descriptor) {
     const uint64_t roll = random_.Below(100);
-    const Kind kind = kinds_[static_cast<size_t>(descriptor)];
+    const Kind kind = *KindOf(descriptor);
     switch (kind) {
       case Kind::kTcp:
       case Kind::kUnix:
@@ -488,7 +527,6 @@ class Generator {
         }
         return With(Call::kRead, descriptor, random_.Chance(95) ? 8 : 7);
       case Kind::kEpoll:
-      case Kind::kFree:
         break;
     }
     // What can be asked of every socket.
@@ -513,7 +551,8 @@ class Generator {
   }
 
   Random random_;
-  std::vector<Kind> kinds_;
+  // By number; shared by those that were dup'ed.
+  std::vector<std::shared_ptr<Kind>> kinds_;
   uint64_t steps_ = 0;
 };
 
@@ -566,7 +605,7 @@ std::string Describe(const std::vector<Step>& script) {
   return text + "(no difference any more)\n";
 }
 
-class KernelDifferentialTest : public testing::TestWithParam<int64_t> {};
+class RandomScriptTest : public testing::TestWithParam<int64_t> {};
 
 std::vector<int64_t> Seeds() {
   if (only_seed.has_value()) return {*only_seed};
@@ -575,7 +614,7 @@ std::vector<int64_t> Seeds() {
   return seeds;
 }
 
-TEST_P(KernelDifferentialTest, RandomScript) {
+TEST_P(RandomScriptTest, IsTheSameOnBoth) {
   Generator generator(static_cast<uint64_t>(GetParam()));
   SideBySide both;
   std::vector<Step> script;
@@ -592,9 +631,54 @@ TEST_P(KernelDifferentialTest, RandomScript) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, KernelDifferentialTest,
-                         testing::ValuesIn(Seeds()),
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomScriptTest, testing::ValuesIn(Seeds()),
                          testing::PrintToStringParamName());
+
+// Allowed: how many bytes fit, and how many must be read until it is writable
+// again. That it gets full, says so, and becomes writable with one edge, is the
+// same.
+TEST(KernelDifferentialTest, FullBuffers) {
+  for (int family : {AF_INET, AF_UNIX}) {
+    SideBySide both;
+    const auto must = [&](const Step& step, int64_t value) {
+      const auto [outcome, difference] = both.Run(step);
+      EXPECT_EQ(difference, "") << ToString(step);
+      EXPECT_EQ(outcome.result, SysResult::Ok(value)) << ToString(step);
+    };
+    // 0 listens, 1 and 2 are connected, 3 is an epoll set.
+    must({.call = Call::kSocket, .number = family}, 0);
+    must({.call = Call::kBind,
+          .place = family == AF_UNIX ? Place::kAbstractName : Place::kLoopback},
+         0);
+    must({.call = Call::kListen, .number = 1}, 0);
+    must({.call = Call::kSocket, .number = family}, 1);
+    (void)both.Run({.call = Call::kConnect,
+                    .descriptor = 1,
+                    .place = Place::kOfDescriptor});
+    must({.call = Call::kAccept}, 2);
+    must({.call = Call::kEpollCreate}, 3);
+    must({.call = Call::kEpollAdd,
+          .descriptor = 3,
+          .other = 1,
+          .events = EPOLLOUT | uint32_t{EPOLLET}},
+         0);
+    const Step wait = {.call = Call::kEpollWait, .descriptor = 3};
+    must(wait, 1);
+    for (int round = 0; round < 3; ++round) {
+      both.RunUntilItWouldBlock(
+          {.call = Call::kSend, .descriptor = 1, .number = 16 * 1024});
+      must(wait, 0);
+      both.RunUntilItWouldBlock(
+          {.call = Call::kRecv, .descriptor = 2, .number = 16 * 1024});
+      must(wait, 1);
+      must(wait, 0);
+      must({.call = Call::kSend, .descriptor = 1, .number = 10}, 10);
+      must({.call = Call::kRecv, .descriptor = 2, .number = 100}, 10);
+      // Unix tells of each message that is gone.
+      must(wait, family == AF_UNIX ? 1 : 0);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace pollux

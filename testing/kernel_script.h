@@ -2,11 +2,11 @@
 #ifndef POLLUX_TESTING_KERNEL_SCRIPT_H_
 #define POLLUX_TESTING_KERNEL_SCRIPT_H_
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "reactor/kernel.h"
 #include "reactor/net/address.h"

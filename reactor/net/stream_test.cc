@@ -761,6 +761,26 @@ TEST_P(StreamTest, AbortsFromItsCallback) {
   EXPECT_THAT(server_.closes, IsEmpty());
 }
 
+TEST_P(StreamTest, WhatAnAbortedStreamWroteDoesNotReachAnother) {
+  Server other;
+  End other_client;
+  Open(MakePair(), other, other_client);
+  server_.on_input = [&](absl::string_view) {
+    stream().output() += "secret";
+    stream().Abort();
+    return kAll;
+  };
+  client_.Write("x");
+  Iterate();
+  other.on_input = [&](absl::string_view) {
+    other.stream->output() += "mine";
+    return kAll;
+  };
+  other_client.Write("x");
+  Iterate();
+  EXPECT_EQ(other_client.Read(), "mine");
+}
+
 TEST_P(StreamTest, AfterItsEndEverythingMayStillBeCalled) {
   const std::function<void()> ends[] = {
       [&] { stream().Abort(); },

@@ -13,6 +13,8 @@ constexpr uint32_t kAlways = EPOLLERR | EPOLLHUP;
 constexpr uint32_t kAllowedWithExclusive = EPOLLIN | EPOLLOUT | kAlways |
                                            uint32_t{EPOLLET} | EPOLLEXCLUSIVE |
                                            EPOLLWAKEUP;
+// EP_MAX_NESTS: sets in sets in sets.
+constexpr int kMaxNests = 4;
 
 }  // namespace
 
@@ -29,7 +31,9 @@ SysResult EpollSet::Add(int descriptor, OpenFile& file,
   }
   if (const auto* set = dynamic_cast<const EpollSet*>(&file)) {
     if (exclusive) return SysResult::Error(EINVAL);
-    if (set->Watches(*this)) return SysResult::Error(ELOOP);
+    if (set->Watches(*this) || set->Depth() >= kMaxNests) {
+      return SysResult::Error(ELOOP);
+    }
   }
   const Key key = {&file, descriptor};
   const auto [found, added] = items_.try_emplace(key);
@@ -98,6 +102,15 @@ bool EpollSet::Watches(const OpenFile& other) const {
     const auto* set = dynamic_cast<const EpollSet*>(entry.first.first);
     return set != nullptr && set->Watches(other);
   });
+}
+
+int EpollSet::Depth() const {
+  int deepest = 0;
+  for (const auto& entry : items_) {
+    const auto* set = dynamic_cast<const EpollSet*>(entry.first.first);
+    if (set != nullptr) deepest = std::max(deepest, set->Depth() + 1);
+  }
+  return deepest;
 }
 
 void EpollSet::OnFileEvent(OpenFile& file, uint32_t events) {

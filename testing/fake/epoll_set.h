@@ -46,6 +46,9 @@ class EpollSet final : public OpenFile, private FileWatcher {
     return IsReady() ? uint32_t{EPOLLIN | EPOLLRDNORM} : 0;
   }
 
+  // How many sets are in each other below this one.
+  int Depth() const;
+
   size_t size() const { return items_.size(); }
 
  private:

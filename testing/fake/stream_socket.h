@@ -56,8 +56,6 @@ class StreamSocket final : public OpenFile {
   const Address& peer_address() const { return remote_; }
   bool is_listening() const { return state_ == State::kListening; }
   bool is_connected() const { return peer_ != nullptr; }
-  // Whether a unix connection to it would be refused although it listens.
-  bool refuses() const { return receive_shut_; }
   bool reuse_address() const { return reuse_address_; }
   bool reuse_port() const { return reuse_port_; }
   // Bytes that have come and were not read.

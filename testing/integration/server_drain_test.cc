@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
