@@ -8,11 +8,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "httpd/config/config_loader.h"
 #include "httpd/daemon.h"
 #include "httpd/startup_message.h"
+#include "httpd/user_path.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/syscall_printer.h"
 #include "reactor/tracing_kernel.h"
@@ -29,19 +29,17 @@ int Fail(const std::string& message) {
   return EXIT_FAILURE;
 }
 
-// `bazel run` starts programs elsewhere, and says where the user stands.
-std::string FromWhereTheUserStands(const std::string& path) {
-  const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
-  const bool relative = !absl::StartsWith(path, "/");
-  return relative && directory ? absl::StrCat(directory, "/", path) : path;
+// Whether the flag stands on the command line: empty is not absent.
+bool IsGiven(const char* flag) {
+  return !gflags::GetCommandLineFlagInfoOrDie(flag).is_default;
 }
 
 pollux::httpd::LoadedConfig Load() {
   using namespace pollux::httpd;  // NOLINT: three of its functions.
-  if (!FLAGS_config.empty()) {
-    return LoadConfigFile(FromWhereTheUserStands(FLAGS_config));
+  if (IsGiven("config")) {
+    return LoadConfigFile(pollux::FromWhereTheUserStands(FLAGS_config));
   }
-  if (!FLAGS_config_text.empty()) {
+  if (IsGiven("config_text")) {
     return LoadConfigText(FLAGS_config_text, "--config_text");
   }
   return LoadConfigText(DefaultConfigText(), "the default configuration");
@@ -54,7 +52,7 @@ int main(int argc, char* argv[]) {
   gflags::SetVersionString("0.1.0");
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   if (argc > 1) return Fail(absl::StrCat("what is \"", argv[1], "\"?"));
-  if (!FLAGS_config.empty() && !FLAGS_config_text.empty()) {
+  if (IsGiven("config") && IsGiven("config_text")) {
     return Fail("--config and --config_text exclude each other");
   }
   const pollux::httpd::LoadedConfig loaded = Load();

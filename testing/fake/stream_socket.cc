@@ -264,7 +264,7 @@ SysResult StreamSocket::RecvUnix(absl::Span<char> buffer, int flags) {
 
 size_t StreamSocket::TakeReceived(absl::Span<char> buffer, int flags) {
   const size_t count = std::min(buffer.size(), received_.size());
-  std::memcpy(buffer.data(), received_.data(), count);
+  std::copy_n(received_.data(), count, buffer.data());
   if ((flags & MSG_PEEK) != 0) return count;
   received_.erase(0, count);
   bool message_freed = false;

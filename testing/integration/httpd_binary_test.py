@@ -260,6 +260,11 @@ class FlagsTest(unittest.TestCase):
             "--config_text:1:", "--config_text:2:", "--config_text:3:",
             "--config_text:3:")
 
+    def test_an_empty_configuration_is_not_an_absent_one(self):
+        result = run("--check", "--config_text=")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("listener", result.stderr)
+
     def test_two_configurations(self):
         self.assert_fails(run("--config=a", "--config_text=b"),
                           "exclude each other")
