@@ -2,6 +2,11 @@
 #ifndef POLLUX_REACTOR_REACTOR_FIXTURE_H_
 #define POLLUX_REACTOR_REACTOR_FIXTURE_H_
 
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>

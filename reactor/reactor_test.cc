@@ -1,6 +1,7 @@
 #include "reactor/reactor.h"
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <algorithm>
@@ -22,7 +23,6 @@
 #include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "reactor/kernel.h"
 #include "reactor/monotonic_time.h"
 #include "reactor/reactor_fixture.h"
 #include "reactor/syscall_record.h"
@@ -33,7 +33,6 @@ namespace pollux {
 namespace {
 
 using testing::ElementsAre;
-using testing::ElementsAreArray;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
@@ -314,7 +313,7 @@ TEST_P(ReactorTest, UnregistersItselfFromItsCallback) {
 class ReactorBatchTest : public ReactorTest {
  protected:
   // `first` gets which of the two was called first, once.
-  void Watch(std::function<void(int)> first) {
+  void Watch(const std::function<void(int)>& first) {
     for (int i : {0, 1}) {
       watchers_[i].emplace(*reactor_, pairs_[i].near.descriptor(),
                            Interest::kRead, [this, i, first](Readiness) {

@@ -1,6 +1,7 @@
 #include "reactor/sys_result.h"
 
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -50,12 +51,13 @@ TEST(SysResultTest, StatusSaysWhatFailedAndWhy) {
 // A call that answers with one result after another.
 class Script {
  public:
-  explicit Script(std::vector<SysResult> results) : results_(results) {}
+  explicit Script(std::vector<SysResult> results)
+      : results_(std::move(results)) {}
   SysResult operator()() { return results_.at(calls_++); }
   int calls() const { return calls_; }
 
  private:
-  std::vector<SysResult> results_;
+  const std::vector<SysResult> results_;
   int calls_ = 0;
 };
 

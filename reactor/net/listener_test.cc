@@ -1,5 +1,7 @@
 #include "reactor/net/listener.h"
 
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <functional>
 #include <memory>
