@@ -46,7 +46,7 @@ absl::StatusOr<Address> ParseUnix(absl::string_view text,
                                   absl::string_view name) {
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  // A path needs its NUL; an abstract name begins with one, and may hold any.
+  // A path needs its NUL; an abstract name begins with one.
   if (name.empty() || name == "@") return Wrong(text, "the name is missing");
   if (name.size() >= sizeof(address.sun_path)) {
     return Wrong(text, absl::StrCat("unix names have at most ",
