@@ -26,7 +26,13 @@ absl::Status Connection::Start() {
 }
 
 void Connection::Drain() {
-  if (phase_ == Phase::kHead && !parser_.in_progress()) Close();
+  if (phase_ != Phase::kHead || parser_.in_progress()) return;
+  if (stream_.unsent_bytes() == 0) return Close();
+  // Requests that wait for the client to read are not answered any more, but
+  // must not cost it the answers that are on their way.
+  Linger();
+  stream_.ResumeInput();
+  ArmDeadline();
 }
 
 size_t Connection::OnInput(absl::string_view input) {
@@ -57,7 +63,7 @@ size_t Connection::Read(absl::string_view input) {
     case Phase::kBody:
       return SkipBody(input);
     default:
-      return Linger(input);
+      return Discard(input);
   }
 }
 
@@ -87,7 +93,7 @@ size_t Connection::SkipBody(absl::string_view input) {
   return skipped;
 }
 
-size_t Connection::Linger(absl::string_view input) {
+size_t Connection::Discard(absl::string_view input) {
   bytes_left_ -= std::min<uint64_t>(bytes_left_, input.size());
   if (bytes_left_ == 0) Close();
   return input.size();
@@ -157,12 +163,16 @@ void Connection::Write(const http::PreparedResponse& response) {
                     option, presence_);
 }
 
-// Answers, sends a FIN, and goes on reading for a while: to close with unread
-// input would make the kernel send an RST, which may eat the answer
-// (RFC 9112 §9.6).
 void Connection::Refuse(const http::PreparedResponse& response) {
   persistence_ = http::Persistence::kClose;
   Write(response);
+  Linger();
+}
+
+// Sends a FIN behind the answers, and goes on reading for a while: to close
+// with unread input would make the kernel send an RST, which may eat the
+// answers (RFC 9112 §9.6).
+void Connection::Linger() {
   phase_ = Phase::kLingering;
   bytes_left_ = server_.options_.max_linger_bytes;
   stream_.ShutdownWhenSent();
@@ -175,12 +185,9 @@ void Connection::Close() {
 
 void Connection::OnEndOfInput() {
   // A request in the middle of which the client left is not answered; answers
-  // that are due still go out (half-close).
-  if (phase_ == Phase::kAwaitingResponse) {
-    persistence_ = http::Persistence::kClose;
-  } else {
-    Close();
-  }
+  // that are due still go out (half-close). While one is awaited nothing is
+  // read, so not even the end.
+  Close();
   ArmDeadline();
 }
 
@@ -202,7 +209,7 @@ Connection::Deadline Connection::CurrentDeadline() const {
     case Phase::kAwaitingResponse:
       return Deadline::kNone;
     case Phase::kLingering:
-      return Deadline::kLinger;
+      return stream_.is_output_high() ? Deadline::kWrite : Deadline::kLinger;
     case Phase::kClosing:
       return Deadline::kWrite;
   }

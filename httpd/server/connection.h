@@ -50,7 +50,7 @@ class Connection final : private Stream::Handler, private ResponseSink {
     kBody,
     // The handler has the word.
     kAwaitingResponse,
-    // Refused; the client is given time to read the answer.
+    // Nothing more is answered; the client is given time to read what was.
     kLingering,
     // Nothing more is read; the output is on its way.
     kClosing,
@@ -73,10 +73,11 @@ class Connection final : private Stream::Handler, private ResponseSink {
   size_t Read(absl::string_view input);
   size_t ReadHead(absl::string_view input);
   size_t SkipBody(absl::string_view input);
-  size_t Linger(absl::string_view input);
+  size_t Discard(absl::string_view input);
   void OnHead(const http::RequestHead& head, bool body_has_begun);
   void OnBodyRead();
   void Refuse(const http::PreparedResponse& response);
+  void Linger();
   void Write(const http::PreparedResponse& response);
   void Close();
 
