@@ -304,7 +304,9 @@ SysResult FakeKernel::EpollCtl(int epoll, int operation, int descriptor,
 
 SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
                                   absl::Duration timeout) {
-  if (events.empty()) return SysResult::Error(EINVAL);
+  if (events.empty() || timeout < absl::ZeroDuration()) {
+    return SysResult::Error(EINVAL);
+  }
   SysResult error = SysResult::Ok();
   auto* set = FindAs<EpollSet>(epoll, EINVAL, error);
   if (set == nullptr) return error;

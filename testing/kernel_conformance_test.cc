@@ -1317,6 +1317,12 @@ TEST_P(KernelConformanceTest, AWaitNeedsRoom) {
   EXPECT_EQ(kernel().EpollWait(set, {}, 0), Error(EINVAL));
 }
 
+TEST_P(KernelConformanceTest, AWaitIsNotNegative) {
+  epoll_event event;
+  EXPECT_EQ(kernel().EpollPwait2(EpollSet(), {&event, 1}, absl::Seconds(-1)),
+            Error(EINVAL));
+}
+
 TEST_P(KernelConformanceTest, MoreThanThereIsRoomForTakeTurns) {
   const int set = EpollSet();
   std::set<int> ready;

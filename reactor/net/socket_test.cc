@@ -70,7 +70,7 @@ TEST_P(SocketTest, MovesItsDescriptor) {
   Socket first = Open();
   const int descriptor = first.descriptor();
   Socket second = std::move(first);
-  EXPECT_FALSE(first.is_open());  // NOLINT(bugprone-use-after-move)
+  EXPECT_FALSE(first.is_open());  // NOLINT
   EXPECT_EQ(second.descriptor(), descriptor);
   EXPECT_EQ(closes(), 0);
 }

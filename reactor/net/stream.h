@@ -76,8 +76,8 @@ class Stream final : private IoHandler {
     size_t high_watermark_bytes = 64 * 1024;
   };
 
-  // Nothing happens before Start(). What is passed by reference must outlive
-  // the stream, the options included.
+  // Start() comes before everything else. What is passed by reference must
+  // outlive the stream, the options included.
   Stream(Reactor& reactor, StreamBuffers& buffers, Socket socket,
          const Options& options, Handler& handler);
   ~Stream();

@@ -1,4 +1,4 @@
-"""clang-tidy on each of our sources.
+"""clang-tidy on each of our sources, with .clang-tidy at the top.
 
 --config=lint switches it on, for a build with clang: its flags are what
 clang-tidy understands.
@@ -31,7 +31,7 @@ clang_tidy = cc_aspect(
     attrs = {
         "_config": attr.label(
             allow_single_file = True,
-            default = Label("//tools/lint:clang_tidy.yaml"),
+            default = Label("//:.clang-tidy"),
         ),
     },
 )
