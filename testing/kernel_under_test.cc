@@ -5,14 +5,20 @@
 
 namespace pollux {
 
+KernelUnderTest LinuxUnderTest() {
+  return {"Linux", []() -> std::unique_ptr<Kernel> {
+            return std::make_unique<LinuxKernel>();
+          }};
+}
+
+KernelUnderTest FakeUnderTest() {
+  return {"Fake", []() -> std::unique_ptr<Kernel> {
+            return std::make_unique<FakeKernel>();
+          }};
+}
+
 std::vector<KernelUnderTest> KernelsUnderTest() {
-  return {{"Linux",
-           []() -> std::unique_ptr<Kernel> {
-             return std::make_unique<LinuxKernel>();
-           }},
-          {"Fake", []() -> std::unique_ptr<Kernel> {
-             return std::make_unique<FakeKernel>();
-           }}};
+  return {LinuxUnderTest(), FakeUnderTest()};
 }
 
 std::string KernelUnderTestName(

@@ -25,7 +25,11 @@ struct KernelUnderTest {
   std::unique_ptr<Kernel> (*make)();
 };
 
-// Every kernel there is.
+// Linux, and the fake kernel in a world of its own.
+KernelUnderTest LinuxUnderTest();
+KernelUnderTest FakeUnderTest();
+
+// Both.
 std::vector<KernelUnderTest> KernelsUnderTest();
 
 std::string KernelUnderTestName(
