@@ -2,9 +2,15 @@
 #ifndef POLLUX_REACTOR_KERNEL_H_
 #define POLLUX_REACTOR_KERNEL_H_
 
+#include <linux/openat2.h>
+#include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <array>
@@ -65,12 +71,17 @@ class Kernel {
   virtual SysResult GetSockName(int socket, sockaddr* address,
                                 socklen_t* length) = 0;
 
+  // The address at the other end of a connection. getpeername(2).
+  virtual SysResult GetPeerName(int socket, sockaddr* address,
+                                socklen_t* length) = 0;
+
   // SO_REUSEADDR and SO_REUSEPORT before a bind, TCP_NODELAY on connections,
   // SO_LINGER for an abort. setsockopt(2), socket(7), tcp(7).
   virtual SysResult SetSockOpt(int socket, int level, int option,
                                const void* value, socklen_t length) = 0;
 
-  // SO_ERROR: why a socket is broken. getsockopt(2).
+  // SO_ERROR: why a socket is broken; SO_PEERCRED: who is at the other end of a
+  // unix socket. getsockopt(2), unix(7).
   virtual SysResult GetSockOpt(int socket, int level, int option, void* value,
                                socklen_t* length) = 0;
 
@@ -83,6 +94,30 @@ class Kernel {
   virtual SysResult Send(int socket, absl::Span<const char> bytes,
                          int flags) = 0;
 
+  // Reads one datagram with its sender, or bytes with the descriptors that came
+  // with them. recvmsg(2), cmsg(3).
+  virtual SysResult RecvMsg(int socket, msghdr& message, int flags) = 0;
+
+  // Sends bytes that lie in several pieces, or a datagram to an address, or
+  // descriptors. MSG_NOSIGNAL as above. sendmsg(2), cmsg(3).
+  virtual SysResult SendMsg(int socket, const msghdr& message, int flags) = 0;
+
+  // Several datagrams at once; the number of them in value(). Never with a
+  // timeout, which Linux only looks at between datagrams. recvmmsg(2).
+  virtual SysResult RecvMMsg(int socket, absl::Span<mmsghdr> messages,
+                             int flags) = 0;
+
+  // Several datagrams at once; the number of them in value(). An error shows
+  // only if it is the first one's. sendmmsg(2).
+  virtual SysResult SendMMsg(int socket, absl::Span<mmsghdr> messages,
+                             int flags) = 0;
+
+  // Sends at most `count` bytes of a file from `offset` on, which moves behind
+  // them, without a copy through the program. 0: the file ends there.
+  // sendfile(2).
+  virtual SysResult SendFile(int socket, int file, off_t& offset,
+                             size_t count) = 0;
+
   // Ends one direction or both: SHUT_WR sends a FIN behind what is queued.
   // shutdown(2).
   virtual SysResult Shutdown(int socket, int how) = 0;
@@ -94,11 +129,41 @@ class Kernel {
   // (EPOLL_CTL_DEL). close(2), epoll(7) question 6.
   virtual SysResult Close(int descriptor) = 0;
 
-  // From an eventfd, timerfd or signalfd. read(2).
+  // From an eventfd, timerfd, signalfd or file. read(2).
   virtual SysResult Read(int descriptor, absl::Span<char> buffer) = 0;
 
-  // To an eventfd: wakes the loop from another thread. write(2).
+  // To an eventfd: wakes the loop from another thread. To a log. write(2).
   virtual SysResult Write(int descriptor, absl::Span<const char> bytes) = 0;
+
+  // Makes an inherited descriptor non-blocking and close-on-exec (F_SETFL,
+  // F_SETFD), and copies one (F_DUPFD_CLOEXEC). fcntl(2).
+  virtual SysResult Fcntl(int descriptor, int command, int argument) = 0;
+
+  // Files.
+
+  // Opens a file beneath a directory: RESOLVE_BENEATH keeps the path inside of
+  // it, whatever the symbolic links say. Linux 5.6; ENOSYS before. openat2(2).
+  virtual SysResult OpenAt2(int directory, const char* path,
+                            const open_how& how) = 0;
+
+  // The same one path segment at a time (O_NOFOLLOW), where OpenAt2 is missing.
+  // openat(2).
+  virtual SysResult OpenAt(int directory, const char* path, int flags,
+                           mode_t mode) = 0;
+
+  // Size, kind and times of an open file. fstat(2).
+  virtual SysResult Fstat(int descriptor, struct stat& status) = 0;
+
+  // Reads a file from `offset` on. 0: the file ends there. pread(2).
+  virtual SysResult Pread(int file, absl::Span<char> buffer, off_t offset) = 0;
+
+  // The next names in a directory, as linux_dirent64; 0 at its end.
+  // getdents64(2).
+  virtual SysResult GetDents64(int directory, absl::Span<char> buffer) = 0;
+
+  // Removes a name: a unix socket's path that nobody listens at any more.
+  // unlinkat(2).
+  virtual SysResult UnlinkAt(int directory, const char* path, int flags) = 0;
 
   // Waiting.
 
@@ -132,6 +197,17 @@ class Kernel {
   // into the kernel where the vDSO answers. clock_gettime(2), vdso(7).
   virtual SysResult ClockGetTime(clockid_t clock) = 0;
 
+  // A timer to read from: absolute on the wall clock, told when that is set,
+  // or more precise than a wait. `flags` are TFD_NONBLOCK and TFD_CLOEXEC.
+  // timerfd_create(2).
+  virtual SysResult TimerFdCreate(clockid_t clock, int flags) = 0;
+
+  // Arms it, or disarms it with a value of zero. `flags` are TFD_TIMER_ABSTIME
+  // and TFD_TIMER_CANCEL_ON_SET; `old` may be null. timerfd_settime(2).
+  virtual SysResult TimerFdSetTime(int timer, int flags,
+                                   const itimerspec& value,
+                                   itimerspec* old) = 0;
+
   // Signals.
 
   // Signals as something to read, so that they arrive between events and not
@@ -143,6 +219,31 @@ class Kernel {
   // it starts; `old` may be null. pthread_sigmask(3), sigprocmask(2).
   virtual SysResult SigProcMask(int how, const sigset_t& signals,
                                 sigset_t* old) = 0;
+
+  // Processes and threads.
+
+  // Starts a program; its process number in value(). Attributes and actions
+  // may be null. posix_spawn(3), clone(2), execve(2).
+  virtual SysResult PosixSpawn(const char* path,
+                               const posix_spawn_file_actions_t* actions,
+                               const posix_spawnattr_t* attributes,
+                               char* const argv[], char* const envp[]) = 0;
+
+  // A descriptor that is readable when the process has ended: no SIGCHLD, and
+  // no mistaking of a number that is used again. `flags` is 0 or
+  // PIDFD_NONBLOCK. pidfd_open(2).
+  virtual SysResult PidFdOpen(pid_t process, unsigned int flags) = 0;
+
+  // Signals the process that the descriptor stands for. pidfd_send_signal(2).
+  virtual SysResult PidFdSendSignal(int process, int signal) = 0;
+
+  // Takes a child's exit status (P_PIDFD, WEXITED), so that no zombie stays.
+  // With WNOHANG, `info.si_pid` is 0 if there is none yet. waitid(2).
+  virtual SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
+                           int options) = 0;
+
+  // Keeps a thread (0: this one) on some CPUs. sched_setaffinity(2).
+  virtual SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) = 0;
 };
 
 }  // namespace pollux

@@ -25,16 +25,35 @@ class LinuxKernel final : public Kernel {
                     socklen_t length) override;
   SysResult GetSockName(int socket, sockaddr* address,
                         socklen_t* length) override;
+  SysResult GetPeerName(int socket, sockaddr* address,
+                        socklen_t* length) override;
   SysResult SetSockOpt(int socket, int level, int option, const void* value,
                        socklen_t length) override;
   SysResult GetSockOpt(int socket, int level, int option, void* value,
                        socklen_t* length) override;
   SysResult Recv(int socket, absl::Span<char> buffer, int flags) override;
   SysResult Send(int socket, absl::Span<const char> bytes, int flags) override;
+  SysResult RecvMsg(int socket, msghdr& message, int flags) override;
+  SysResult SendMsg(int socket, const msghdr& message, int flags) override;
+  SysResult RecvMMsg(int socket, absl::Span<mmsghdr> messages,
+                     int flags) override;
+  SysResult SendMMsg(int socket, absl::Span<mmsghdr> messages,
+                     int flags) override;
+  SysResult SendFile(int socket, int file, off_t& offset,
+                     size_t count) override;
   SysResult Shutdown(int socket, int how) override;
   SysResult Close(int descriptor) override;
   SysResult Read(int descriptor, absl::Span<char> buffer) override;
   SysResult Write(int descriptor, absl::Span<const char> bytes) override;
+  SysResult Fcntl(int descriptor, int command, int argument) override;
+  SysResult OpenAt2(int directory, const char* path,
+                    const open_how& how) override;
+  SysResult OpenAt(int directory, const char* path, int flags,
+                   mode_t mode) override;
+  SysResult Fstat(int descriptor, struct stat& status) override;
+  SysResult Pread(int file, absl::Span<char> buffer, off_t offset) override;
+  SysResult GetDents64(int directory, absl::Span<char> buffer) override;
+  SysResult UnlinkAt(int directory, const char* path, int flags) override;
   SysResult EpollCreate1(int flags) override;
   SysResult EpollCtl(int epoll, int operation, int descriptor,
                      epoll_event* event) override;
@@ -44,10 +63,22 @@ class LinuxKernel final : public Kernel {
                       int timeout_ms) override;
   SysResult EventFd(unsigned int initial, int flags) override;
   SysResult ClockGetTime(clockid_t clock) override;
+  SysResult TimerFdCreate(clockid_t clock, int flags) override;
+  SysResult TimerFdSetTime(int timer, int flags, const itimerspec& value,
+                           itimerspec* old) override;
   SysResult SignalFd(int descriptor, const sigset_t& signals,
                      int flags) override;
   SysResult SigProcMask(int how, const sigset_t& signals,
                         sigset_t* old) override;
+  SysResult PosixSpawn(const char* path,
+                       const posix_spawn_file_actions_t* actions,
+                       const posix_spawnattr_t* attributes, char* const argv[],
+                       char* const envp[]) override;
+  SysResult PidFdOpen(pid_t process, unsigned int flags) override;
+  SysResult PidFdSendSignal(int process, int signal) override;
+  SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
+                   int options) override;
+  SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
 };
 
 }  // namespace pollux

@@ -21,12 +21,12 @@
 #include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "reactor/intercepting_kernel.h"
 #include "reactor/kernel.h"
 #include "reactor/reactor.h"
 #include "reactor/sys_result.h"
 #include "reactor/syscall_record.h"
 #include "reactor/tracing_kernel.h"
-#include "testing/forwarding_kernel.h"
 #include "testing/kernel_under_test.h"
 
 namespace pollux {
@@ -65,7 +65,11 @@ class ReactorFixture : public testing::TestWithParam<KernelUnderTest> {
         case SyscallKind::kAccept4:
         case SyscallKind::kEpollCreate1:
         case SyscallKind::kEventFd:
+        case SyscallKind::kOpenAt:
+        case SyscallKind::kOpenAt2:
+        case SyscallKind::kPidFdOpen:
         case SyscallKind::kSignalFd:
+        case SyscallKind::kTimerFdCreate:
           if (ok) open_.insert(record.result.value());
           break;
         case SyscallKind::kSocketPair:
@@ -85,9 +89,9 @@ class ReactorFixture : public testing::TestWithParam<KernelUnderTest> {
   };
 
   // Makes calls fail, or do less than they could.
-  class Faults final : public ForwardingKernel {
+  class Faults final : public InterceptingKernel {
    public:
-    using ForwardingKernel::ForwardingKernel;
+    using InterceptingKernel::InterceptingKernel;
 
     // Of the next `times` calls of this kind.
     void FailNext(SyscallKind kind, int error, int times = 1) {
@@ -96,110 +100,23 @@ class ReactorFixture : public testing::TestWithParam<KernelUnderTest> {
 
     void set_max_send_bytes(size_t bytes) { max_send_bytes_ = bytes; }
 
-    SysResult Socket(int domain, int type, int protocol) override {
-      return Or(SyscallKind::kSocket, [&] {
-        return ForwardingKernel::Socket(domain, type, protocol);
-      });
-    }
-    SysResult Listen(int socket, int backlog) override {
-      return Or(SyscallKind::kListen,
-                [&] { return ForwardingKernel::Listen(socket, backlog); });
-    }
-    SysResult Accept4(int listener, sockaddr* peer, socklen_t* peer_length,
-                      int flags) override {
-      return Or(SyscallKind::kAccept4, [&] {
-        return ForwardingKernel::Accept4(listener, peer, peer_length, flags);
-      });
-    }
-    SysResult GetSockName(int socket, sockaddr* address,
-                          socklen_t* length) override {
-      return Or(SyscallKind::kGetSockName, [&] {
-        return ForwardingKernel::GetSockName(socket, address, length);
-      });
-    }
-    SysResult SetSockOpt(int socket, int level, int option, const void* value,
-                         socklen_t length) override {
-      return Or(SyscallKind::kSetSockOpt, [&] {
-        return ForwardingKernel::SetSockOpt(socket, level, option, value,
-                                            length);
-      });
-    }
-    SysResult Recv(int socket, absl::Span<char> buffer, int flags) override {
-      return Or(SyscallKind::kRecv,
-                [&] { return ForwardingKernel::Recv(socket, buffer, flags); });
-    }
-    SysResult Send(int socket, absl::Span<const char> bytes,
-                   int flags) override {
-      return Or(SyscallKind::kSend, [&] {
-        return ForwardingKernel::Send(socket, bytes.subspan(0, max_send_bytes_),
-                                      flags);
-      });
-    }
-    // Frees the number whatever it says, as the real one.
-    SysResult Close(int descriptor) override {
-      const SysResult result = ForwardingKernel::Close(descriptor);
-      return Or(SyscallKind::kClose, [&] { return result; });
-    }
-    SysResult Read(int descriptor, absl::Span<char> buffer) override {
-      return Or(SyscallKind::kRead,
-                [&] { return ForwardingKernel::Read(descriptor, buffer); });
-    }
-    SysResult Write(int descriptor, absl::Span<const char> bytes) override {
-      return Or(SyscallKind::kWrite,
-                [&] { return ForwardingKernel::Write(descriptor, bytes); });
-    }
-    SysResult EpollCreate1(int flags) override {
-      return Or(SyscallKind::kEpollCreate1,
-                [&] { return ForwardingKernel::EpollCreate1(flags); });
-    }
-    SysResult EpollCtl(int epoll, int operation, int descriptor,
-                       epoll_event* event) override {
-      return Or(SyscallKind::kEpollCtl, [&] {
-        return ForwardingKernel::EpollCtl(epoll, operation, descriptor, event);
-      });
-    }
-    SysResult EpollPwait2(int epoll, absl::Span<epoll_event> events,
-                          absl::Duration timeout) override {
-      return Or(SyscallKind::kEpollPwait2, [&] {
-        return ForwardingKernel::EpollPwait2(epoll, events, timeout);
-      });
-    }
-    SysResult EpollWait(int epoll, absl::Span<epoll_event> events,
-                        int timeout_ms) override {
-      return Or(SyscallKind::kEpollWait, [&] {
-        return ForwardingKernel::EpollWait(epoll, events, timeout_ms);
-      });
-    }
-    SysResult EventFd(unsigned int initial, int flags) override {
-      return Or(SyscallKind::kEventFd,
-                [&] { return ForwardingKernel::EventFd(initial, flags); });
-    }
-
-    SysResult SignalFd(int descriptor, const sigset_t& signals,
-                       int flags) override {
-      return Or(SyscallKind::kSignalFd, [&] {
-        return ForwardingKernel::SignalFd(descriptor, signals, flags);
-      });
-    }
-    SysResult SigProcMask(int how, const sigset_t& signals,
-                          sigset_t* old) override {
-      return Or(SyscallKind::kSigProcMask, [&] {
-        return ForwardingKernel::SigProcMask(how, signals, old);
-      });
-    }
-
    private:
     struct Fault {
       int error = 0;
       int times = 0;
     };
 
-    template <typename Call>
-    SysResult Or(SyscallKind kind, Call call) {
-      Fault& fault = faults_[static_cast<size_t>(kind)];
-      if (fault.times == 0) return call();
-      --fault.times;
-      return SysResult::Error(fault.error);
+    SysResult Intercept(SyscallRecord& call, Proceed proceed) override {
+      Fault& fault = faults_[static_cast<size_t>(call.kind)];
+      const bool fails = fault.times > 0;
+      if (fails) --fault.times;
+      // close frees the number whatever it says.
+      if (fails && call.kind == SyscallKind::kClose) (void)proceed(SIZE_MAX);
+      if (fails) return SysResult::Error(fault.error);
+      return proceed(call.kind == SyscallKind::kSend ||
+                             call.kind == SyscallKind::kSendMsg
+                         ? max_send_bytes_
+                         : SIZE_MAX);
     }
 
     std::array<Fault, kSyscallKinds> faults_;

@@ -1,13 +1,17 @@
 #include "reactor/syscall_record.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <algorithm>
@@ -30,11 +34,49 @@ struct Name {
 };
 
 constexpr std::array<absl::string_view, kSyscallKinds> kNames = {
-    "socket",        "socketpair",  "bind",         "listen",     "accept4",
-    "connect",       "getsockname", "setsockopt",   "getsockopt", "recv",
-    "send",          "shutdown",    "close",        "read",       "write",
-    "epoll_create1", "epoll_ctl",   "epoll_pwait2", "epoll_wait", "eventfd",
-    "clock_gettime", "signalfd",    "sigprocmask"};
+    "socket",
+    "socketpair",
+    "bind",
+    "listen",
+    "accept4",
+    "connect",
+    "getsockname",
+    "getpeername",
+    "setsockopt",
+    "getsockopt",
+    "recv",
+    "send",
+    "recvmsg",
+    "sendmsg",
+    "recvmmsg",
+    "sendmmsg",
+    "sendfile",
+    "shutdown",
+    "close",
+    "read",
+    "write",
+    "fcntl",
+    "openat2",
+    "openat",
+    "fstat",
+    "pread",
+    "getdents64",
+    "unlinkat",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_pwait2",
+    "epoll_wait",
+    "eventfd",
+    "clock_gettime",
+    "timerfd_create",
+    "timerfd_settime",
+    "signalfd",
+    "sigprocmask",
+    "posix_spawn",
+    "pidfd_open",
+    "pidfd_send_signal",
+    "waitid",
+    "sched_setaffinity"};
 
 constexpr Name kDomains[] = {
     {AF_INET, "AF_INET"}, {AF_INET6, "AF_INET6"}, {AF_UNIX, "AF_UNIX"}};
@@ -61,7 +103,34 @@ constexpr Name kMessageFlags[] = {{MSG_NOSIGNAL, "MSG_NOSIGNAL"},
 constexpr Name kDirections[] = {
     {SHUT_RD, "SHUT_RD"}, {SHUT_WR, "SHUT_WR"}, {SHUT_RDWR, "SHUT_RDWR"}};
 constexpr Name kClocks[] = {{CLOCK_REALTIME, "CLOCK_REALTIME"},
-                            {CLOCK_MONOTONIC, "CLOCK_MONOTONIC"}};
+                            {CLOCK_MONOTONIC, "CLOCK_MONOTONIC"},
+                            {CLOCK_BOOTTIME, "CLOCK_BOOTTIME"}};
+constexpr Name kTimerFlags[] = {
+    {TFD_TIMER_ABSTIME, "TFD_TIMER_ABSTIME"},
+    {TFD_TIMER_CANCEL_ON_SET, "TFD_TIMER_CANCEL_ON_SET"}};
+constexpr Name kFcntlCommands[] = {{F_GETFD, "F_GETFD"},
+                                   {F_SETFD, "F_SETFD"},
+                                   {F_GETFL, "F_GETFL"},
+                                   {F_SETFL, "F_SETFL"},
+                                   {F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"}};
+// O_RDONLY is no bit.
+constexpr Name kOpenFlags[] = {
+    {O_WRONLY, "O_WRONLY"},     {O_RDWR, "O_RDWR"},
+    {O_CREAT, "O_CREAT"},       {O_EXCL, "O_EXCL"},
+    {O_TRUNC, "O_TRUNC"},       {O_APPEND, "O_APPEND"},
+    {O_NONBLOCK, "O_NONBLOCK"}, {O_DIRECTORY, "O_DIRECTORY"},
+    {O_NOFOLLOW, "O_NOFOLLOW"}, {O_PATH, "O_PATH"},
+    {O_CLOEXEC, "O_CLOEXEC"}};
+constexpr Name kResolveFlags[] = {
+    {RESOLVE_BENEATH, "RESOLVE_BENEATH"},
+    {RESOLVE_IN_ROOT, "RESOLVE_IN_ROOT"},
+    {RESOLVE_NO_SYMLINKS, "RESOLVE_NO_SYMLINKS"},
+    {RESOLVE_NO_MAGICLINKS, "RESOLVE_NO_MAGICLINKS"},
+    {RESOLVE_NO_XDEV, "RESOLVE_NO_XDEV"}};
+constexpr Name kWaitOptions[] = {
+    {WEXITED, "WEXITED"}, {WNOHANG, "WNOHANG"}, {WNOWAIT, "WNOWAIT"}};
+constexpr Name kWaitTypes[] = {
+    {P_PID, "P_PID"}, {P_PIDFD, "P_PIDFD"}, {P_ALL, "P_ALL"}};
 constexpr Name kLevels[] = {{SOL_SOCKET, "SOL_SOCKET"},
                             {IPPROTO_TCP, "IPPROTO_TCP"}};
 constexpr Name kSocketOptions[] = {
@@ -143,6 +212,25 @@ std::string BytesText(const SyscallRecord& record, int64_t total) {
   return text;
 }
 
+// A path, which may have been too long to be kept.
+std::string PathText(const SyscallRecord& record) {
+  const bool whole = record.payload_bytes < record.payload.size();
+  return absl::StrCat(
+      "\"", absl::CHexEscape({record.payload.data(), record.payload_bytes}),
+      whole ? "\"" : "\"...");
+}
+
+std::string DirectoryText(int64_t directory) {
+  return directory == AT_FDCWD ? "AT_FDCWD" : absl::StrCat(directory);
+}
+
+std::string OpenFlags(int64_t flags) {
+  if ((flags & O_ACCMODE) != O_RDONLY) return AnyOf(kOpenFlags, flags);
+  return flags == O_RDONLY
+             ? "O_RDONLY"
+             : absl::StrCat("O_RDONLY|", AnyOf(kOpenFlags, flags));
+}
+
 std::string EventsText(const SyscallRecord& record) {
   std::vector<std::string> parts;
   for (size_t at = 0; at + sizeof(epoll_event) <= record.payload_bytes;
@@ -177,6 +265,7 @@ std::string ArgumentsText(const SyscallRecord& record) {
     case SyscallKind::kBind:
     case SyscallKind::kConnect:
     case SyscallKind::kGetSockName:
+    case SyscallKind::kGetPeerName:
       return absl::StrCat(n[0], ", ", AddressText(record));
     case SyscallKind::kAccept4:
       return absl::StrCat(n[0], ", ", AddressText(record), ", ",
@@ -186,11 +275,18 @@ std::string ArgumentsText(const SyscallRecord& record) {
       return absl::StrCat(n[0], ", ", OneOf(kLevels, n[1]), ", ",
                           SocketOption(n[1], n[2]), ", [", n[3], "]");
     case SyscallKind::kRecv:
+    case SyscallKind::kRecvMsg:
       return absl::StrCat(n[0], ", ", BytesText(record, moved), ", ", n[1],
                           ", ", n[2]);
     case SyscallKind::kSend:
+    case SyscallKind::kSendMsg:
       return absl::StrCat(n[0], ", ", BytesText(record, n[1]), ", ", n[1], ", ",
                           AnyOf(kMessageFlags, n[2]));
+    case SyscallKind::kRecvMMsg:
+    case SyscallKind::kSendMMsg:
+      return absl::StrCat(n[0], ", ", n[1], ", ", AnyOf(kMessageFlags, n[2]));
+    case SyscallKind::kSendFile:
+      return absl::StrCat(n[0], ", ", n[1], ", [", n[2], "], ", n[3]);
     case SyscallKind::kShutdown:
       return absl::StrCat(n[0], ", ", OneOf(kDirections, n[1]));
     case SyscallKind::kListen:
@@ -200,6 +296,24 @@ std::string ArgumentsText(const SyscallRecord& record) {
     case SyscallKind::kRead:
     case SyscallKind::kWrite:
       return absl::StrCat(n[0], ", ", BytesText(record, moved), ", ", n[1]);
+    case SyscallKind::kFcntl:
+      return absl::StrCat(n[0], ", ", OneOf(kFcntlCommands, n[1]), ", ", n[2]);
+    case SyscallKind::kOpenAt2:
+      return absl::StrCat(DirectoryText(n[0]), ", ", PathText(record), ", ",
+                          OpenFlags(n[1]), ", ", AnyOf(kResolveFlags, n[2]));
+    case SyscallKind::kOpenAt:
+      return absl::StrCat(DirectoryText(n[0]), ", ", PathText(record), ", ",
+                          OpenFlags(n[1]));
+    case SyscallKind::kFstat:
+      return absl::StrCat(n[0], ", {st_size=", n[1], "}");
+    case SyscallKind::kPread:
+      return absl::StrCat(n[0], ", ", BytesText(record, moved), ", ", n[1],
+                          ", ", n[2]);
+    case SyscallKind::kGetDents64:
+      return absl::StrCat(n[0], ", ", n[1]);
+    case SyscallKind::kUnlinkAt:
+      return absl::StrCat(DirectoryText(n[0]), ", ", PathText(record), ", ",
+                          n[1]);
     case SyscallKind::kEpollCreate1:
       return AnyOf(kDescriptorFlags, n[0]);
     case SyscallKind::kEpollCtl:
@@ -215,10 +329,30 @@ std::string ArgumentsText(const SyscallRecord& record) {
       return absl::StrCat(n[0], ", ", AnyOf(kDescriptorFlags, n[1]));
     case SyscallKind::kClockGetTime:
       return OneOf(kClocks, n[0]);
+    case SyscallKind::kTimerFdCreate:
+      return absl::StrCat(OneOf(kClocks, n[0]), ", ",
+                          AnyOf(kDescriptorFlags, n[1]));
+    case SyscallKind::kTimerFdSetTime:
+      return absl::StrFormat("%d, %s, {%s, every %s}", n[0],
+                             AnyOf(kTimerFlags, n[1]),
+                             absl::FormatDuration(absl::Nanoseconds(n[2])),
+                             absl::FormatDuration(absl::Nanoseconds(n[3])));
     case SyscallKind::kSignalFd:
       return absl::StrCat(n[0], ", ", AnyOf(kDescriptorFlags, n[1]));
     case SyscallKind::kSigProcMask:
       return OneOf(kMaskChanges, n[0]);
+    case SyscallKind::kPosixSpawn:
+      return PathText(record);
+    case SyscallKind::kPidFdOpen:
+      return absl::StrCat(n[0], ", ", AnyOf(kDescriptorFlags, n[1]));
+    case SyscallKind::kPidFdSendSignal:
+      return absl::StrCat(n[0], ", ", n[1]);
+    case SyscallKind::kWaitId:
+      return absl::StrFormat("%s, %d, {si_status=%d}, %s",
+                             OneOf(kWaitTypes, n[0]), n[1], n[3],
+                             AnyOf(kWaitOptions, n[2]));
+    case SyscallKind::kSchedSetAffinity:
+      return absl::StrCat(n[0], ", ", n[1], " CPUs");
   }
   return "";
 }

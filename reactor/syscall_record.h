@@ -21,26 +21,46 @@ enum class SyscallKind : uint8_t {
   kAccept4,
   kConnect,
   kGetSockName,
+  kGetPeerName,
   kSetSockOpt,
   kGetSockOpt,
   kRecv,
   kSend,
+  kRecvMsg,
+  kSendMsg,
+  kRecvMMsg,
+  kSendMMsg,
+  kSendFile,
   kShutdown,
   kClose,
   kRead,
   kWrite,
+  kFcntl,
+  kOpenAt2,
+  kOpenAt,
+  kFstat,
+  kPread,
+  kGetDents64,
+  kUnlinkAt,
   kEpollCreate1,
   kEpollCtl,
   kEpollPwait2,
   kEpollWait,
   kEventFd,
   kClockGetTime,
+  kTimerFdCreate,
+  kTimerFdSetTime,
   kSignalFd,
   kSigProcMask,
+  kPosixSpawn,
+  kPidFdOpen,
+  kPidFdSendSignal,
+  kWaitId,
+  kSchedSetAffinity,
 };
 
 inline constexpr size_t kSyscallKinds =
-    static_cast<size_t>(SyscallKind::kSigProcMask) + 1;
+    static_cast<size_t>(SyscallKind::kSchedSetAffinity) + 1;
 
 // "accept4". Constant for the program's life.
 absl::string_view SyscallName(SyscallKind kind);
@@ -53,8 +73,8 @@ struct SyscallRecord {
   // nanoseconds, -1 for ever.
   std::array<int64_t, 4> numbers{};
   SysResult result = SysResult::Ok();
-  // Bytes that were moved, an address, or the epoll_events of a wait: as many
-  // as fit.
+  // Bytes that were moved, an address, a path, or the epoll_events of a wait:
+  // as many as fit.
   std::array<char, 64> payload{};
   uint8_t payload_bytes = 0;
   SyscallKind kind = SyscallKind::kClose;

@@ -66,6 +66,32 @@ class MockKernel : public Kernel {
   MOCK_METHOD(SysResult, SignalFd, (int, const sigset_t&, int), (override));
   MOCK_METHOD(SysResult, SigProcMask, (int, const sigset_t&, sigset_t*),
               (override));
+  MOCK_METHOD(SysResult, GetPeerName, (int, sockaddr*, socklen_t*), (override));
+  MOCK_METHOD(SysResult, RecvMsg, (int, msghdr&, int), (override));
+  MOCK_METHOD(SysResult, SendMsg, (int, const msghdr&, int), (override));
+  MOCK_METHOD(SysResult, RecvMMsg, (int, absl::Span<mmsghdr>, int), (override));
+  MOCK_METHOD(SysResult, SendMMsg, (int, absl::Span<mmsghdr>, int), (override));
+  MOCK_METHOD(SysResult, SendFile, (int, int, off_t&, size_t), (override));
+  MOCK_METHOD(SysResult, Fcntl, (int, int, int), (override));
+  MOCK_METHOD(SysResult, OpenAt2, (int, const char*, const open_how&),
+              (override));
+  MOCK_METHOD(SysResult, OpenAt, (int, const char*, int, mode_t), (override));
+  MOCK_METHOD(SysResult, Fstat, (int, struct stat&), (override));
+  MOCK_METHOD(SysResult, Pread, (int, absl::Span<char>, off_t), (override));
+  MOCK_METHOD(SysResult, GetDents64, (int, absl::Span<char>), (override));
+  MOCK_METHOD(SysResult, UnlinkAt, (int, const char*, int), (override));
+  MOCK_METHOD(SysResult, TimerFdCreate, (clockid_t, int), (override));
+  MOCK_METHOD(SysResult, TimerFdSetTime,
+              (int, int, const itimerspec&, itimerspec*), (override));
+  MOCK_METHOD(SysResult, PosixSpawn,
+              (const char*, const posix_spawn_file_actions_t*,
+               const posix_spawnattr_t*, char* const*, char* const*),
+              (override));
+  MOCK_METHOD(SysResult, PidFdOpen, (pid_t, unsigned int), (override));
+  MOCK_METHOD(SysResult, PidFdSendSignal, (int, int), (override));
+  MOCK_METHOD(SysResult, WaitId, (idtype_t, id_t, siginfo_t&, int), (override));
+  MOCK_METHOD(SysResult, SchedSetAffinity, (pid_t, const cpu_set_t&),
+              (override));
 };
 
 class TracingKernelTest : public testing::Test, protected SyscallObserver {
@@ -409,6 +435,193 @@ TEST_F(TracingKernelTest, SigProcMask) {
   const SyscallRecord told = Told();
   EXPECT_EQ(told.kind, SyscallKind::kSigProcMask);
   EXPECT_THAT(told.numbers, ElementsAre(SIG_BLOCK, 0, 0, 0));
+}
+
+TEST_F(TracingKernelTest, GetPeerName) {
+  sockaddr_storage peer;
+  socklen_t length = sizeof(peer);
+  auto* address = reinterpret_cast<sockaddr*>(&peer);
+  EXPECT_CALL(kernel_, GetPeerName(3, address, &length))
+      .WillOnce([](int, sockaddr* filled, socklen_t* filled_length) {
+        filled->sa_family = AF_UNIX;
+        *filled_length = sizeof(sa_family_t);
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.GetPeerName(3, address, &length), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kGetPeerName);
+  EXPECT_EQ(told.payload_bytes, sizeof(sa_family_t));
+}
+
+// Two pieces of a message, "ab" and "cde".
+struct TwoPieces {
+  TwoPieces() {
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+  }
+
+  std::string first = "ab";
+  std::string second = "cde";
+  std::array<iovec, 2> pieces = {
+      {{first.data(), first.size()}, {second.data(), second.size()}}};
+  msghdr message = {};
+};
+
+TEST_F(TracingKernelTest, RecvMsg) {
+  TwoPieces filled;
+  EXPECT_CALL(kernel_, RecvMsg(3, Ref(filled.message), 5))
+      .WillOnce(Return(SysResult::Ok(4)));
+  EXPECT_EQ(tracing_.RecvMsg(3, filled.message, 5), SysResult::Ok(4));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kRecvMsg);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 5, 5, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "abcd");
+}
+
+TEST_F(TracingKernelTest, SendMsg) {
+  TwoPieces sent;
+  EXPECT_CALL(kernel_, SendMsg(3, Ref(sent.message), 6))
+      .WillOnce(Return(SysResult::Ok(2)));
+  EXPECT_EQ(tracing_.SendMsg(3, sent.message, 6), SysResult::Ok(2));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSendMsg);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 5, 6, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "abcde");
+}
+
+TEST_F(TracingKernelTest, RecvMMsgAndSendMMsg) {
+  std::array<mmsghdr, 3> messages = {};
+  EXPECT_CALL(kernel_, RecvMMsg(3, _, 4)).WillOnce(Return(SysResult::Ok(2)));
+  EXPECT_EQ(tracing_.RecvMMsg(3, absl::MakeSpan(messages), 4),
+            SysResult::Ok(2));
+  EXPECT_THAT(Told().numbers, ElementsAre(3, 3, 4, 0));
+  EXPECT_CALL(kernel_, SendMMsg(3, _, 5)).WillOnce(Return(SysResult::Ok(3)));
+  EXPECT_EQ(tracing_.SendMMsg(3, absl::MakeSpan(messages), 5),
+            SysResult::Ok(3));
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSendMMsg);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 3, 5, 0));
+}
+
+TEST_F(TracingKernelTest, SendFileShowsWhereItBegan) {
+  off_t offset = 100;
+  EXPECT_CALL(kernel_, SendFile(3, 4, Ref(offset), 50))
+      .WillOnce(DoAll(SetArgReferee<2>(120), Return(SysResult::Ok(20))));
+  EXPECT_EQ(tracing_.SendFile(3, 4, offset, 50), SysResult::Ok(20));
+  EXPECT_EQ(offset, 120);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kSendFile);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 100, 50));
+}
+
+TEST_F(TracingKernelTest, Fcntl) {
+  EXPECT_CALL(kernel_, Fcntl(3, 4, 5)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.Fcntl(3, 4, 5), kSeven);
+  EXPECT_EQ(Told().kind, SyscallKind::kFcntl);
+}
+
+TEST_F(TracingKernelTest, OpenAt2) {
+  open_how how = {};
+  how.flags = 7;
+  how.resolve = 8;
+  EXPECT_CALL(kernel_, OpenAt2(3, _, Ref(how))).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.OpenAt2(3, "a/b", how), kSeven);
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kOpenAt2);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 7, 8, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "a/b");
+}
+
+TEST_F(TracingKernelTest, OpenAtAndUnlinkAt) {
+  EXPECT_CALL(kernel_, OpenAt(3, _, 4, 0600)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.OpenAt(3, "a", 4, 0600), kSeven);
+  SyscallRecord told = Told();
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 0, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "a");
+  EXPECT_CALL(kernel_, UnlinkAt(3, _, 4)).WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.UnlinkAt(3, "bc", 4), kFailure);
+  told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kUnlinkAt);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 0, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "bc");
+}
+
+TEST_F(TracingKernelTest, Fstat) {
+  struct stat status = {};
+  EXPECT_CALL(kernel_, Fstat(3, Ref(status)))
+      .WillOnce([](int, struct stat& filled) {
+        filled.st_size = 99;
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.Fstat(3, status), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kFstat);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 99, 0, 0));
+}
+
+TEST_F(TracingKernelTest, PreadAndGetDents64) {
+  std::string buffer = "abc";
+  EXPECT_CALL(kernel_, Pread(3, _, 100)).WillOnce(Return(SysResult::Ok(2)));
+  EXPECT_EQ(tracing_.Pread(3, absl::MakeSpan(buffer), 100), SysResult::Ok(2));
+  SyscallRecord told = Told();
+  EXPECT_THAT(told.numbers, ElementsAre(3, 3, 100, 0));
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "ab");
+  EXPECT_CALL(kernel_, GetDents64(3, _)).WillOnce(Return(SysResult::Ok(2)));
+  EXPECT_EQ(tracing_.GetDents64(3, absl::MakeSpan(buffer)), SysResult::Ok(2));
+  told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kGetDents64);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 3, 0, 0));
+}
+
+TEST_F(TracingKernelTest, TimerFdCreateAndSetTime) {
+  EXPECT_CALL(kernel_, TimerFdCreate(CLOCK_REALTIME, 2))
+      .WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.TimerFdCreate(CLOCK_REALTIME, 2), kSeven);
+  EXPECT_THAT(Told().numbers, ElementsAre(CLOCK_REALTIME, 2, 0, 0));
+  itimerspec old;
+  const itimerspec value = {{1, 5}, {2, 6}};
+  EXPECT_CALL(kernel_, TimerFdSetTime(3, 4, Ref(value), &old))
+      .WillOnce(Return(SysResult::Ok()));
+  EXPECT_EQ(tracing_.TimerFdSetTime(3, 4, value, &old), SysResult::Ok());
+  const SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kTimerFdSetTime);
+  EXPECT_THAT(told.numbers, ElementsAre(3, 4, 2'000'000'006, 1'000'000'005));
+}
+
+TEST_F(TracingKernelTest, Processes) {
+  EXPECT_CALL(kernel_, PosixSpawn(_, nullptr, nullptr, nullptr, nullptr))
+      .WillOnce(Return(kSeven));
+  EXPECT_EQ(
+      tracing_.PosixSpawn("/bin/true", nullptr, nullptr, nullptr, nullptr),
+      kSeven);
+  SyscallRecord told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kPosixSpawn);
+  EXPECT_EQ(Text(told.payload, told.payload_bytes), "/bin/true");
+  EXPECT_CALL(kernel_, PidFdOpen(7, 1)).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.PidFdOpen(7, 1), kSeven);
+  EXPECT_THAT(Told().numbers, ElementsAre(7, 1, 0, 0));
+  EXPECT_CALL(kernel_, PidFdSendSignal(3, 15)).WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.PidFdSendSignal(3, 15), kFailure);
+  EXPECT_THAT(Told().numbers, ElementsAre(3, 15, 0, 0));
+  siginfo_t info = {};
+  EXPECT_CALL(kernel_, WaitId(P_PIDFD, 3, Ref(info), WEXITED))
+      .WillOnce([](idtype_t, id_t, siginfo_t& filled, int) {
+        filled.si_status = 9;
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.WaitId(P_PIDFD, 3, info, WEXITED), SysResult::Ok());
+  told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kWaitId);
+  EXPECT_THAT(told.numbers, ElementsAre(P_PIDFD, 3, WEXITED, 9));
+}
+
+TEST_F(TracingKernelTest, SchedSetAffinity) {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(1, &cpus);
+  EXPECT_CALL(kernel_, SchedSetAffinity(0, Ref(cpus))).WillOnce(Return(kSeven));
+  EXPECT_EQ(tracing_.SchedSetAffinity(0, cpus), kSeven);
+  EXPECT_THAT(Told().numbers, ElementsAre(0, 1, 0, 0));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #define POLLUX_TESTING_FAKE_KERNEL_H_
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -71,16 +72,35 @@ class FakeKernel final : public Kernel {
                     socklen_t length) override;
   SysResult GetSockName(int socket, sockaddr* address,
                         socklen_t* length) override;
+  SysResult GetPeerName(int socket, sockaddr* address,
+                        socklen_t* length) override;
   SysResult SetSockOpt(int socket, int level, int option, const void* value,
                        socklen_t length) override;
   SysResult GetSockOpt(int socket, int level, int option, void* value,
                        socklen_t* length) override;
   SysResult Recv(int socket, absl::Span<char> buffer, int flags) override;
   SysResult Send(int socket, absl::Span<const char> bytes, int flags) override;
+  SysResult RecvMsg(int socket, msghdr& message, int flags) override;
+  SysResult SendMsg(int socket, const msghdr& message, int flags) override;
+  SysResult RecvMMsg(int socket, absl::Span<mmsghdr> messages,
+                     int flags) override;
+  SysResult SendMMsg(int socket, absl::Span<mmsghdr> messages,
+                     int flags) override;
+  SysResult SendFile(int socket, int file, off_t& offset,
+                     size_t count) override;
   SysResult Shutdown(int socket, int how) override;
   SysResult Close(int descriptor) override;
   SysResult Read(int descriptor, absl::Span<char> buffer) override;
   SysResult Write(int descriptor, absl::Span<const char> bytes) override;
+  SysResult Fcntl(int descriptor, int command, int argument) override;
+  SysResult OpenAt2(int directory, const char* path,
+                    const open_how& how) override;
+  SysResult OpenAt(int directory, const char* path, int flags,
+                   mode_t mode) override;
+  SysResult Fstat(int descriptor, struct stat& status) override;
+  SysResult Pread(int file, absl::Span<char> buffer, off_t offset) override;
+  SysResult GetDents64(int directory, absl::Span<char> buffer) override;
+  SysResult UnlinkAt(int directory, const char* path, int flags) override;
   SysResult EpollCreate1(int flags) override;
   SysResult EpollCtl(int epoll, int operation, int descriptor,
                      epoll_event* event) override;
@@ -90,10 +110,22 @@ class FakeKernel final : public Kernel {
                       int timeout_ms) override;
   SysResult EventFd(unsigned int initial, int flags) override;
   SysResult ClockGetTime(clockid_t clock) override;
+  SysResult TimerFdCreate(clockid_t clock, int flags) override;
+  SysResult TimerFdSetTime(int timer, int flags, const itimerspec& value,
+                           itimerspec* old) override;
   SysResult SignalFd(int descriptor, const sigset_t& signals,
                      int flags) override;
   SysResult SigProcMask(int how, const sigset_t& signals,
                         sigset_t* old) override;
+  SysResult PosixSpawn(const char* path,
+                       const posix_spawn_file_actions_t* actions,
+                       const posix_spawnattr_t* attributes, char* const argv[],
+                       char* const envp[]) override;
+  SysResult PidFdOpen(pid_t process, unsigned int flags) override;
+  SysResult PidFdSendSignal(int process, int signal) override;
+  SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
+                   int options) override;
+  SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
 
  private:
   // 0, 1 and 2 are taken, as in every program.
@@ -127,6 +159,34 @@ class FakeKernel final : public Kernel {
   std::vector<std::shared_ptr<OpenFile>> descriptors_;
   uint64_t bad_descriptor_calls_ = 0;
 };
+
+template <typename File>
+File* FakeKernel::FindAs(int descriptor, int wrong_kind_error,
+                         SysResult& error) {
+  OpenFile* file = Find(descriptor);
+  if (file == nullptr) {
+    error = SysResult::Error(EBADF);
+    return nullptr;
+  }
+  auto* wanted = dynamic_cast<File*>(file);
+  if (wanted == nullptr) error = SysResult::Error(wrong_kind_error);
+  return wanted;
+}
+
+template <typename Try>
+SysResult FakeKernel::Blocking(const OpenFile& file, int flags, Try attempt) {
+  while (true) {
+    world_.time().RunDue();
+    const SysResult result = attempt();
+    if (!result.would_block() || file.nonblocking() ||
+        (flags & MSG_DONTWAIT) != 0) {
+      return result;
+    }
+    if (!world_.Pass(MonotonicTime::Infinite())) {
+      return SysResult::Error(EINTR);
+    }
+  }
+}
 
 }  // namespace pollux
 

@@ -1,5 +1,6 @@
 #include "testing/fault_menu.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -26,6 +27,7 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
       return {EADDRNOTAVAIL, EAGAIN,      ECONNREFUSED,
               EINTR,         ENETUNREACH, ETIMEDOUT};
     case SyscallKind::kGetSockName:
+    case SyscallKind::kGetPeerName:
       return {ENOBUFS};
     case SyscallKind::kSetSockOpt:
       return {ENOMEM, ENOPROTOOPT};
@@ -37,6 +39,19 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kSend:
       return {EAGAIN, ECONNRESET, EINTR,     ENOBUFS,
               ENOMEM, EPIPE,      ETIMEDOUT, EHOSTUNREACH};
+    case SyscallKind::kRecvMsg:
+      return {EAGAIN, ECONNREFUSED, ECONNRESET, EINTR,
+              EMFILE, ENOMEM,       ETIMEDOUT,  EHOSTUNREACH};
+    case SyscallKind::kSendMsg:
+      return {EAGAIN,       ECONNREFUSED, ECONNRESET, EINTR,
+              ENETUNREACH,  ENOMEM,       ENOBUFS,    EPIPE,
+              EHOSTUNREACH, ETIMEDOUT,    EPERM,      ETOOMANYREFS};
+    case SyscallKind::kRecvMMsg:
+      return {EAGAIN, ECONNREFUSED, EINTR, ENOMEM};
+    case SyscallKind::kSendMMsg:
+      return {EAGAIN, ECONNREFUSED, EINTR, ENETUNREACH, ENOBUFS, ENOMEM, EPERM};
+    case SyscallKind::kSendFile:
+      return {EAGAIN, ECONNRESET, EINTR, EIO, ENOMEM, EPIPE, ETIMEDOUT};
     case SyscallKind::kShutdown:
       return {ENOTCONN};
     case SyscallKind::kClose:
@@ -46,6 +61,23 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kWrite:
       // Not EAGAIN: an eventfd that full takes more writes than there is time.
       return {EINTR};
+    case SyscallKind::kFcntl:
+      return record.numbers[1] == F_DUPFD_CLOEXEC ? std::vector<int>{EMFILE}
+                                                  : std::vector<int>{};
+    case SyscallKind::kOpenAt2:
+      return {EACCES, EAGAIN, EINTR,  ELOOP,  EMFILE, ENFILE,
+              ENOENT, ENOMEM, ENOSPC, ENOSYS, EIO,    EXDEV};
+    case SyscallKind::kOpenAt:
+      return {EACCES, EINTR,  ELOOP,  EMFILE, ENFILE,
+              ENOENT, ENOMEM, ENOSPC, EIO};
+    case SyscallKind::kFstat:
+      return {EIO, ENOMEM, EOVERFLOW};
+    case SyscallKind::kPread:
+      return {EINTR, EIO};
+    case SyscallKind::kGetDents64:
+      return {EIO, ENOENT};
+    case SyscallKind::kUnlinkAt:
+      return {EACCES, EBUSY, EIO, ENOENT, ENOMEM, EPERM, EROFS};
     case SyscallKind::kEpollCreate1:
       return {EMFILE, ENFILE, ENOMEM};
     case SyscallKind::kEpollCtl:
@@ -57,8 +89,21 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kEpollWait:
       return {EINTR};
     case SyscallKind::kEventFd:
+    case SyscallKind::kTimerFdCreate:
     case SyscallKind::kSignalFd:
       return {EMFILE, ENFILE, ENODEV, ENOMEM};
+    case SyscallKind::kTimerFdSetTime:
+      return {};
+    case SyscallKind::kPosixSpawn:
+      return {EACCES, EAGAIN, EMFILE, ENOENT, ENOEXEC, ENOMEM};
+    case SyscallKind::kPidFdOpen:
+      return {EMFILE, ENFILE, ENODEV, ENOMEM, ESRCH};
+    case SyscallKind::kPidFdSendSignal:
+      return {EPERM, ESRCH};
+    case SyscallKind::kWaitId:
+      return {ECHILD, EINTR};
+    case SyscallKind::kSchedSetAffinity:
+      return {EINVAL, EPERM};
     case SyscallKind::kClockGetTime:
     case SyscallKind::kSigProcMask:
       return {};
@@ -67,8 +112,10 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
 }
 
 bool IsTransfer(SyscallKind kind) {
-  // Not read and write: eventfd and signalfd move whole values.
-  return kind == SyscallKind::kRecv || kind == SyscallKind::kSend;
+  // Not read and write: eventfd, timerfd and signalfd move whole values.
+  return kind == SyscallKind::kRecv || kind == SyscallKind::kSend ||
+         kind == SyscallKind::kSendMsg || kind == SyscallKind::kSendFile ||
+         kind == SyscallKind::kPread;
 }
 
 std::string ErrorName(int error) {

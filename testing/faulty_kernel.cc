@@ -18,7 +18,7 @@ constexpr int64_t kMostLateMicros = 5'000;
 
 FaultyKernel::FaultyKernel(Kernel& kernel, FakeWorld& world,
                            const FaultPlan& plan)
-    : kernel_(kernel),
+    : InterceptingKernel(kernel),
       world_(world),
       random_(plan.random()),
       has_chance_(plan.has_random()) {
@@ -43,13 +43,10 @@ FaultyKernel::FaultyKernel(Kernel& kernel, FakeWorld& world,
   }
 }
 
-FaultyKernel::Effect FaultyKernel::Next(SyscallKind kind,
-                                        std::array<int64_t, 4> numbers) {
+FaultyKernel::Effect FaultyKernel::Next(const SyscallRecord& record) {
+  const SyscallKind kind = record.kind;
   const uint64_t call = ++calls_;
   const uint64_t nth = ++calls_by_kind_[static_cast<size_t>(kind)];
-  SyscallRecord record;
-  record.kind = kind;
-  record.numbers = numbers;
   if (log_ != nullptr) log_->push_back(record);
   Effect effect;
   bool has_fault = false;
@@ -111,21 +108,40 @@ bool FaultyKernel::AddByChance(const SyscallRecord& record, Effect& effect) {
          effect.is_spurious || effect.late > absl::ZeroDuration();
 }
 
-template <typename Call>
-SysResult FaultyKernel::Pass(SyscallKind kind, std::array<int64_t, 4> numbers,
-                             Call call) {
-  const Effect effect = Next(kind, numbers);
+SysResult FaultyKernel::Intercept(SyscallRecord& call, Proceed proceed) {
+  if (call.kind == SyscallKind::kClockGetTime ||
+      call.kind == SyscallKind::kSigProcMask) {
+    return proceed(SIZE_MAX);
+  }
+  const Effect effect = Next(call);
+  if (call.kind == SyscallKind::kClose) {
+    // The number is free, whatever close returns.
+    const SysResult result = proceed(SIZE_MAX);
+    ForgetWatched(static_cast<int>(call.numbers[0]));
+    return effect.error != 0 ? SysResult::Error(effect.error) : result;
+  }
   if (effect.error != 0) return SysResult::Error(effect.error);
   const size_t at = log_ == nullptr ? 0 : log_->size() - 1;
-  const SysResult result = call(effect.at_most_bytes);
+  const SysResult result = proceed(effect.at_most_bytes);
   if (log_ != nullptr) (*log_)[at].result = result;
   return result;
+}
+
+void FaultyKernel::ForgetWatched(int descriptor) {
+  for (auto entry = watched_.begin(); entry != watched_.end();) {
+    const auto [epoll, watched] = entry->first;
+    entry = epoll == descriptor || watched == descriptor ? watched_.erase(entry)
+                                                         : std::next(entry);
+  }
 }
 
 template <typename Wait>
 SysResult FaultyKernel::PassWait(SyscallKind kind, int epoll,
                                  absl::Span<epoll_event> events, Wait wait) {
-  const Effect effect = Next(kind, {epoll});
+  SyscallRecord record;
+  record.kind = kind;
+  record.numbers = {epoll};
+  const Effect effect = Next(record);
   if (effect.error != 0) {
     // A wait that a signal ends has let time pass, if only a little.
     if (effect.error == EINTR) (void)world_.Pass(world_.time().Now());
@@ -160,113 +176,10 @@ size_t FaultyKernel::AddSpurious(int epoll, uint64_t which,
   return count + 1;
 }
 
-SysResult FaultyKernel::Socket(int domain, int type, int protocol) {
-  return Pass(SyscallKind::kSocket, {domain, type, protocol},
-              [&](size_t) { return kernel_.Socket(domain, type, protocol); });
-}
-
-SysResult FaultyKernel::SocketPair(int domain, int type, int protocol,
-                                   std::array<int, 2>& sockets) {
-  return Pass(SyscallKind::kSocketPair, {domain, type, protocol}, [&](size_t) {
-    return kernel_.SocketPair(domain, type, protocol, sockets);
-  });
-}
-
-SysResult FaultyKernel::Bind(int socket, const sockaddr* address,
-                             socklen_t length) {
-  return Pass(SyscallKind::kBind, {socket},
-              [&](size_t) { return kernel_.Bind(socket, address, length); });
-}
-
-SysResult FaultyKernel::Listen(int socket, int backlog) {
-  return Pass(SyscallKind::kListen, {socket},
-              [&](size_t) { return kernel_.Listen(socket, backlog); });
-}
-
-SysResult FaultyKernel::Accept4(int listener, sockaddr* peer,
-                                socklen_t* peer_length, int flags) {
-  return Pass(SyscallKind::kAccept4, {listener}, [&](size_t) {
-    return kernel_.Accept4(listener, peer, peer_length, flags);
-  });
-}
-
-SysResult FaultyKernel::Connect(int socket, const sockaddr* address,
-                                socklen_t length) {
-  return Pass(SyscallKind::kConnect, {socket},
-              [&](size_t) { return kernel_.Connect(socket, address, length); });
-}
-
-SysResult FaultyKernel::GetSockName(int socket, sockaddr* address,
-                                    socklen_t* length) {
-  return Pass(SyscallKind::kGetSockName, {socket}, [&](size_t) {
-    return kernel_.GetSockName(socket, address, length);
-  });
-}
-
-SysResult FaultyKernel::SetSockOpt(int socket, int level, int option,
-                                   const void* value, socklen_t length) {
-  return Pass(SyscallKind::kSetSockOpt, {socket, level, option}, [&](size_t) {
-    return kernel_.SetSockOpt(socket, level, option, value, length);
-  });
-}
-
-SysResult FaultyKernel::GetSockOpt(int socket, int level, int option,
-                                   void* value, socklen_t* length) {
-  return Pass(SyscallKind::kGetSockOpt, {socket, level, option}, [&](size_t) {
-    return kernel_.GetSockOpt(socket, level, option, value, length);
-  });
-}
-
-SysResult FaultyKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
-  return Pass(SyscallKind::kRecv, {socket}, [&](size_t most) {
-    return kernel_.Recv(socket, buffer.subspan(0, most), flags);
-  });
-}
-
-SysResult FaultyKernel::Send(int socket, absl::Span<const char> bytes,
-                             int flags) {
-  return Pass(SyscallKind::kSend, {socket}, [&](size_t most) {
-    return kernel_.Send(socket, bytes.subspan(0, most), flags);
-  });
-}
-
-SysResult FaultyKernel::Shutdown(int socket, int how) {
-  return Pass(SyscallKind::kShutdown, {socket},
-              [&](size_t) { return kernel_.Shutdown(socket, how); });
-}
-
-SysResult FaultyKernel::Close(int descriptor) {
-  const Effect effect = Next(SyscallKind::kClose, {descriptor});
-  const SysResult result = kernel_.Close(descriptor);
-  for (auto entry = watched_.begin(); entry != watched_.end();) {
-    const auto [epoll, watched] = entry->first;
-    entry = epoll == descriptor || watched == descriptor ? watched_.erase(entry)
-                                                         : std::next(entry);
-  }
-  return effect.error != 0 ? SysResult::Error(effect.error) : result;
-}
-
-SysResult FaultyKernel::Read(int descriptor, absl::Span<char> buffer) {
-  return Pass(SyscallKind::kRead, {descriptor},
-              [&](size_t) { return kernel_.Read(descriptor, buffer); });
-}
-
-SysResult FaultyKernel::Write(int descriptor, absl::Span<const char> bytes) {
-  return Pass(SyscallKind::kWrite, {descriptor},
-              [&](size_t) { return kernel_.Write(descriptor, bytes); });
-}
-
-SysResult FaultyKernel::EpollCreate1(int flags) {
-  return Pass(SyscallKind::kEpollCreate1, {},
-              [&](size_t) { return kernel_.EpollCreate1(flags); });
-}
-
 SysResult FaultyKernel::EpollCtl(int epoll, int operation, int descriptor,
                                  epoll_event* event) {
   const SysResult result =
-      Pass(SyscallKind::kEpollCtl, {epoll, operation, descriptor}, [&](size_t) {
-        return kernel_.EpollCtl(epoll, operation, descriptor, event);
-      });
+      InterceptingKernel::EpollCtl(epoll, operation, descriptor, event);
   if (!result.ok()) return result;
   if (operation == EPOLL_CTL_DEL) {
     watched_.erase({epoll, descriptor});
@@ -279,39 +192,16 @@ SysResult FaultyKernel::EpollCtl(int epoll, int operation, int descriptor,
 SysResult FaultyKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
                                     absl::Duration timeout) {
   return PassWait(SyscallKind::kEpollPwait2, epoll, events, [&](bool at_once) {
-    return kernel_.EpollPwait2(epoll, events,
-                               at_once ? absl::ZeroDuration() : timeout);
+    return kernel().EpollPwait2(epoll, events,
+                                at_once ? absl::ZeroDuration() : timeout);
   });
 }
 
 SysResult FaultyKernel::EpollWait(int epoll, absl::Span<epoll_event> events,
                                   int timeout_ms) {
   return PassWait(SyscallKind::kEpollWait, epoll, events, [&](bool at_once) {
-    return kernel_.EpollWait(epoll, events, at_once ? 0 : timeout_ms);
+    return kernel().EpollWait(epoll, events, at_once ? 0 : timeout_ms);
   });
-}
-
-SysResult FaultyKernel::EventFd(unsigned int initial, int flags) {
-  return Pass(SyscallKind::kEventFd, {},
-              [&](size_t) { return kernel_.EventFd(initial, flags); });
-}
-
-SysResult FaultyKernel::ClockGetTime(clockid_t clock) {
-  // Nothing can go wrong with it, and it is not counted: a plan's numbers stay
-  // the same when the loop looks at the clock once more.
-  return kernel_.ClockGetTime(clock);
-}
-
-SysResult FaultyKernel::SignalFd(int descriptor, const sigset_t& signals,
-                                 int flags) {
-  return Pass(SyscallKind::kSignalFd, {descriptor}, [&](size_t) {
-    return kernel_.SignalFd(descriptor, signals, flags);
-  });
-}
-
-SysResult FaultyKernel::SigProcMask(int how, const sigset_t& signals,
-                                    sigset_t* old) {
-  return kernel_.SigProcMask(how, signals, old);
 }
 
 }  // namespace pollux

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "reactor/intercepting_kernel.h"
 #include "reactor/kernel.h"
 #include "reactor/syscall_record.h"
 #include "testing/fake_world.h"
@@ -22,13 +23,14 @@ namespace pollux {
 //
 // Owned by the test, which also owns the other kernel and the world (whose
 // chance and time it uses); both must outlive it. One thread.
-class FaultyKernel final : public Kernel {
+class FaultyKernel final : public InterceptingKernel {
  public:
   // `plan` must name calls and errors that exist; a wrong name ends the test.
   FaultyKernel(Kernel& kernel, FakeWorld& world, const FaultPlan& plan);
 
   // Calls so far, and faults among them. clock_gettime and sigprocmask, which
-  // cannot fail, are not counted.
+  // cannot fail, are not counted: a plan's numbers stay the same when the loop
+  // looks at the clock once more.
   uint64_t calls() const { return calls_; }
   uint64_t faults() const { return faults_; }
 
@@ -42,41 +44,13 @@ class FaultyKernel final : public Kernel {
   uint64_t first_fault() const { return first_fault_; }
   int first_fault_descriptor() const { return first_fault_descriptor_; }
 
-  SysResult Socket(int domain, int type, int protocol) override;
-  SysResult SocketPair(int domain, int type, int protocol,
-                       std::array<int, 2>& sockets) override;
-  SysResult Bind(int socket, const sockaddr* address,
-                 socklen_t length) override;
-  SysResult Listen(int socket, int backlog) override;
-  SysResult Accept4(int listener, sockaddr* peer, socklen_t* peer_length,
-                    int flags) override;
-  SysResult Connect(int socket, const sockaddr* address,
-                    socklen_t length) override;
-  SysResult GetSockName(int socket, sockaddr* address,
-                        socklen_t* length) override;
-  SysResult SetSockOpt(int socket, int level, int option, const void* value,
-                       socklen_t length) override;
-  SysResult GetSockOpt(int socket, int level, int option, void* value,
-                       socklen_t* length) override;
-  SysResult Recv(int socket, absl::Span<char> buffer, int flags) override;
-  SysResult Send(int socket, absl::Span<const char> bytes, int flags) override;
-  SysResult Shutdown(int socket, int how) override;
-  SysResult Close(int descriptor) override;
-  SysResult Read(int descriptor, absl::Span<char> buffer) override;
-  SysResult Write(int descriptor, absl::Span<const char> bytes) override;
-  SysResult EpollCreate1(int flags) override;
+  // These also keep what is watched, for spurious events.
   SysResult EpollCtl(int epoll, int operation, int descriptor,
                      epoll_event* event) override;
   SysResult EpollPwait2(int epoll, absl::Span<epoll_event> events,
                         absl::Duration timeout) override;
   SysResult EpollWait(int epoll, absl::Span<epoll_event> events,
                       int timeout_ms) override;
-  SysResult EventFd(unsigned int initial, int flags) override;
-  SysResult ClockGetTime(clockid_t clock) override;
-  SysResult SignalFd(int descriptor, const sigset_t& signals,
-                     int flags) override;
-  SysResult SigProcMask(int how, const sigset_t& signals,
-                        sigset_t* old) override;
 
  private:
   // A Fault with its names looked up.
@@ -100,19 +74,19 @@ class FaultyKernel final : public Kernel {
     absl::Duration late = absl::ZeroDuration();
   };
 
-  // Counts the call. `numbers` as in its SyscallRecord.
-  Effect Next(SyscallKind kind, std::array<int64_t, 4> numbers);
+  SysResult Intercept(SyscallRecord& call, Proceed proceed) override;
+
+  // Counts the call.
+  Effect Next(const SyscallRecord& call);
   void NoteFault(const SyscallRecord& record);
+  void ForgetWatched(int descriptor);
   bool AddByChance(const SyscallRecord& record, Effect& effect);
-  template <typename Call>
-  SysResult Pass(SyscallKind kind, std::array<int64_t, 4> numbers, Call call);
   template <typename Wait>
   SysResult PassWait(SyscallKind kind, int epoll,
                      absl::Span<epoll_event> events, Wait wait);
   size_t AddSpurious(int epoll, uint64_t which, absl::Span<epoll_event> events,
                      size_t count) const;
 
-  Kernel& kernel_;
   FakeWorld& world_;
   const RandomFaults random_;
   const bool has_chance_;

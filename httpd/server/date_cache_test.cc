@@ -7,18 +7,18 @@
 
 #include "absl/time/time.h"
 #include "httpd/http/http_date.h"
+#include "reactor/intercepting_kernel.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/monotonic_time.h"
 #include "reactor/sys_result.h"
-#include "testing/forwarding_kernel.h"
 
 namespace pollux {
 namespace {
 
 // A wall clock that the test sets.
-class ClockKernel final : public ForwardingKernel {
+class ClockKernel final : public InterceptingKernel {
  public:
-  using ForwardingKernel::ForwardingKernel;
+  using InterceptingKernel::InterceptingKernel;
 
   SysResult ClockGetTime(clockid_t clock) override {
     EXPECT_EQ(clock, CLOCK_REALTIME);

@@ -1,0 +1,210 @@
+// FakeKernel's calls on sockets.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "reactor/net/address.h"
+#include "reactor/sys_result.h"
+#include "testing/fake/open_file.h"
+#include "testing/fake/stream_socket.h"
+#include "testing/fake_kernel.h"
+
+namespace pollux {
+namespace {
+
+constexpr int kSocketFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+void FillAddress(const Address& from, int family, sockaddr* address,
+                 socklen_t* length) {
+  if (address == nullptr) return;
+  sockaddr_storage storage = {};
+  socklen_t size = from.length();
+  std::memcpy(&storage, from.data(), sizeof(storage));
+  if (size == 0) {
+    // A socket without a name still has a family.
+    storage.ss_family = static_cast<sa_family_t>(family);
+    size = family == AF_UNIX    ? sizeof(sa_family_t)
+           : family == AF_INET6 ? sizeof(sockaddr_in6)
+                                : sizeof(sockaddr_in);
+  }
+  std::memcpy(address, &storage, std::min(*length, size));
+  *length = size;
+}
+
+// There are no other sockets than streams.
+SysResult CheckStream(int domain, int type, int protocol) {
+  constexpr int kTypes = 0xf;
+  if ((type & ~(kTypes | kSocketFlags)) != 0) return SysResult::Error(EINVAL);
+  if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) {
+    return SysResult::Error(EAFNOSUPPORT);
+  }
+  if ((type & kTypes) != SOCK_STREAM) {
+    return SysResult::Error(ESOCKTNOSUPPORT);
+  }
+  const int only = domain == AF_UNIX ? AF_UNIX : IPPROTO_TCP;
+  return protocol == 0 || protocol == only ? SysResult::Ok()
+                                           : SysResult::Error(EPROTONOSUPPORT);
+}
+
+}  // namespace
+
+SysResult FakeKernel::Socket(int domain, int type, int protocol) {
+  if (const SysResult check = CheckStream(domain, type, protocol);
+      !check.ok()) {
+    return check;
+  }
+  return WithFlags(std::make_shared<StreamSocket>(world_.network(), domain),
+                   (type & SOCK_NONBLOCK) != 0);
+}
+
+SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
+                                 std::array<int, 2>& sockets) {
+  if (const SysResult check = CheckStream(domain, type, protocol);
+      !check.ok()) {
+    return check;
+  }
+  if (domain != AF_UNIX) return SysResult::Error(EOPNOTSUPP);
+  auto a = std::make_shared<StreamSocket>(world_.network(), domain);
+  auto b = std::make_shared<StreamSocket>(world_.network(), domain);
+  StreamSocket::Pair(*a, *b);
+  const bool nonblocking = (type & SOCK_NONBLOCK) != 0;
+  const SysResult first = WithFlags(std::move(a), nonblocking);
+  if (!first.ok()) return first;
+  const SysResult second = WithFlags(std::move(b), nonblocking);
+  if (!second.ok()) {
+    descriptors_[static_cast<size_t>(first.value())].reset();
+    return second;
+  }
+  sockets = {first.descriptor(), second.descriptor()};
+  return SysResult::Ok();
+}
+
+SysResult FakeKernel::Bind(int socket, const sockaddr* address,
+                           socklen_t length) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  if (file == nullptr) return error;
+  return file->Bind(Address::FromSockaddr(address, length));
+}
+
+SysResult FakeKernel::Listen(int socket, int backlog) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  return file == nullptr ? error : file->Listen(backlog);
+}
+
+SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
+                              socklen_t* peer_length, int flags) {
+  OpenFile* file = Find(listener);
+  if (file == nullptr) return SysResult::Error(EBADF);
+  if ((flags & ~kSocketFlags) != 0) return SysResult::Error(EINVAL);
+  // Linux takes the number first, and so says EMFILE even if nobody waits.
+  if (!HasFreeDescriptor()) return SysResult::Error(EMFILE);
+  auto* socket = dynamic_cast<StreamSocket*>(file);
+  if (socket == nullptr) return SysResult::Error(ENOTSOCK);
+  std::shared_ptr<StreamSocket> connection;
+  const SysResult result =
+      Blocking(*socket, 0, [&] { return socket->Accept(connection); });
+  if (!result.ok()) return result;
+  FillAddress(connection->peer_address(), connection->family(), peer,
+              peer_length);
+  return WithFlags(std::move(connection), (flags & SOCK_NONBLOCK) != 0);
+}
+
+SysResult FakeKernel::Connect(int socket, const sockaddr* address,
+                              socklen_t length) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  if (file == nullptr) return error;
+  const SysResult result =
+      file->Connect(Address::FromSockaddr(address, length));
+  if (file->nonblocking() || result.error() != EINPROGRESS) return result;
+  return Blocking(*file, 0, [&] {
+    const SysResult again =
+        file->Connect(Address::FromSockaddr(address, length));
+    return again.error() == EALREADY ? SysResult::Error(EAGAIN) : again;
+  });
+}
+
+SysResult FakeKernel::GetSockName(int socket, sockaddr* address,
+                                  socklen_t* length) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  if (file == nullptr) return error;
+  FillAddress(file->local_address(), file->family(), address, length);
+  return SysResult::Ok();
+}
+
+SysResult FakeKernel::GetPeerName(int socket, sockaddr* address,
+                                  socklen_t* length) {
+  (void)socket, (void)address, (void)length;
+  return SysResult::Error(ENOSYS);
+}
+
+SysResult FakeKernel::SetSockOpt(int socket, int level, int option,
+                                 const void* value, socklen_t length) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  return file == nullptr ? error
+                         : file->SetOption(level, option, value, length);
+}
+
+SysResult FakeKernel::GetSockOpt(int socket, int level, int option, void* value,
+                                 socklen_t* length) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  return file == nullptr ? error
+                         : file->GetOption(level, option, value, length);
+}
+
+SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  if (file == nullptr) return error;
+  return Blocking(*file, flags, [&] { return file->Recv(buffer, flags); });
+}
+
+SysResult FakeKernel::Send(int socket, absl::Span<const char> bytes,
+                           int flags) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  if (file == nullptr) return error;
+  return Blocking(*file, flags, [&] { return file->Send(bytes); });
+}
+
+SysResult FakeKernel::RecvMsg(int socket, msghdr& message, int flags) {
+  (void)socket, (void)message, (void)flags;
+  return SysResult::Error(ENOSYS);
+}
+
+SysResult FakeKernel::SendMsg(int socket, const msghdr& message, int flags) {
+  (void)socket, (void)message, (void)flags;
+  return SysResult::Error(ENOSYS);
+}
+
+SysResult FakeKernel::RecvMMsg(int socket, absl::Span<mmsghdr> messages,
+                               int flags) {
+  (void)socket, (void)messages, (void)flags;
+  return SysResult::Error(ENOSYS);
+}
+
+SysResult FakeKernel::SendMMsg(int socket, absl::Span<mmsghdr> messages,
+                               int flags) {
+  (void)socket, (void)messages, (void)flags;
+  return SysResult::Error(ENOSYS);
+}
+
+SysResult FakeKernel::Shutdown(int socket, int how) {
+  SysResult error = SysResult::Ok();
+  StreamSocket* file = FindSocket(socket, error);
+  return file == nullptr ? error : file->Shutdown(how);
+}
+
+}  // namespace pollux
