@@ -18,7 +18,7 @@ std::string Routes(absl::string_view routes) {
   return StartupMessage(httpd::LoadConfigText(routes, "test").config, {});
 }
 
-std::vector<Address> Addresses(std::vector<std::string> texts) {
+std::vector<Address> Addresses(const std::vector<std::string>& texts) {
   std::vector<Address> addresses;
   for (const std::string& text : texts) {
     addresses.push_back(Address::Parse(text).value());

@@ -1,12 +1,15 @@
 #include "testing/fake_kernel.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "testing/fake/event_counter.h"
+#include "testing/fake/timer_file.h"
 
 namespace pollux {
 FakeKernel::~FakeKernel() {
@@ -30,18 +33,19 @@ OpenFile* FakeKernel::Find(int descriptor) {
   return descriptors_[index].get();
 }
 
-bool FakeKernel::HasFreeDescriptor() const {
+bool FakeKernel::HasFreeDescriptor(size_t lowest) const {
+  if (lowest >= options_.descriptor_limit) return false;
   if (descriptors_.size() < options_.descriptor_limit) return true;
-  const auto end =
-      descriptors_.begin() + static_cast<ptrdiff_t>(options_.descriptor_limit);
-  return std::find(descriptors_.begin() + kFirstDescriptor, end, nullptr) !=
-         end;
+  const auto begin = descriptors_.begin();
+  const auto end = begin + static_cast<ptrdiff_t>(options_.descriptor_limit);
+  return std::find(begin + static_cast<ptrdiff_t>(lowest), end, nullptr) != end;
 }
 
-SysResult FakeKernel::Install(std::shared_ptr<OpenFile> file) {
-  if (!HasFreeDescriptor()) return SysResult::Error(EMFILE);
-  // The lowest free number.
-  auto slot = std::find(descriptors_.begin() + kFirstDescriptor,
+SysResult FakeKernel::InstallFrom(size_t lowest,
+                                  std::shared_ptr<OpenFile> file) {
+  if (!HasFreeDescriptor(lowest)) return SysResult::Error(EMFILE);
+  if (descriptors_.size() < lowest) descriptors_.resize(lowest);
+  auto slot = std::find(descriptors_.begin() + static_cast<ptrdiff_t>(lowest),
                         descriptors_.end(), nullptr);
   if (slot == descriptors_.end()) {
     slot = descriptors_.insert(descriptors_.end(), nullptr);
@@ -50,10 +54,14 @@ SysResult FakeKernel::Install(std::shared_ptr<OpenFile> file) {
   return SysResult::Ok(slot - descriptors_.begin());
 }
 
-SysResult FakeKernel::WithFlags(std::shared_ptr<OpenFile> file,
-                                bool nonblocking) {
-  file->set_nonblocking(nonblocking);
-  return Install(std::move(file));
+SysResult FakeKernel::InstallWithFlags(std::shared_ptr<OpenFile> file,
+                                       int flags) {
+  file->set_nonblocking((flags & O_NONBLOCK) != 0);
+  const SysResult result = Install(std::move(file));
+  if (result.ok() && (flags & O_CLOEXEC) != 0) {
+    close_on_exec_.insert(result.descriptor());
+  }
+  return result;
 }
 
 SysResult FakeKernel::Dup(int descriptor) {
@@ -63,6 +71,7 @@ SysResult FakeKernel::Dup(int descriptor) {
 
 SysResult FakeKernel::Close(int descriptor) {
   if (Find(descriptor) == nullptr) return SysResult::Error(EBADF);
+  close_on_exec_.erase(descriptor);
   // The number is free before the file learns of it.
   const std::shared_ptr<OpenFile> file =
       std::move(descriptors_[static_cast<size_t>(descriptor)]);
@@ -82,13 +91,49 @@ SysResult FakeKernel::Write(int descriptor, absl::Span<const char> bytes) {
 }
 
 SysResult FakeKernel::Fcntl(int descriptor, int command, int argument) {
-  (void)descriptor, (void)command, (void)argument;
-  return SysResult::Error(ENOSYS);
+  // Of O_APPEND and the like only files know.
+  constexpr int kStatusFlags = O_NONBLOCK;
+  OpenFile* file = Find(descriptor);
+  if (file == nullptr) return SysResult::Error(EBADF);
+  switch (command) {
+    case F_GETFD:
+      return SysResult::Ok(close_on_exec_.contains(descriptor) ? FD_CLOEXEC
+                                                               : 0);
+    case F_SETFD:
+      if ((argument & FD_CLOEXEC) != 0) {
+        close_on_exec_.insert(descriptor);
+      } else {
+        close_on_exec_.erase(descriptor);
+      }
+      return SysResult::Ok();
+    case F_GETFL:
+      return SysResult::Ok(file->access_mode() |
+                           (file->nonblocking() ? kStatusFlags : 0));
+    case F_SETFL:
+      file->set_nonblocking((argument & kStatusFlags) != 0);
+      return SysResult::Ok();
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC: {
+      if (argument < 0 ||
+          static_cast<size_t>(argument) >= options_.descriptor_limit) {
+        return SysResult::Error(EINVAL);
+      }
+      const SysResult result =
+          InstallFrom(std::max(static_cast<size_t>(argument), kFirstDescriptor),
+                      descriptors_[static_cast<size_t>(descriptor)]);
+      if (result.ok() && command == F_DUPFD_CLOEXEC) {
+        close_on_exec_.insert(result.descriptor());
+      }
+      return result;
+    }
+    default:
+      return SysResult::Error(EINVAL);
+  }
 }
 
 SysResult FakeKernel::EpollCreate1(int flags) {
   if ((flags & ~EPOLL_CLOEXEC) != 0) return SysResult::Error(EINVAL);
-  return Install(std::make_shared<EpollSet>());
+  return InstallWithFlags(std::make_shared<EpollSet>(), flags);
 }
 
 SysResult FakeKernel::EpollCtl(int epoll, int operation, int descriptor,
@@ -153,8 +198,7 @@ SysResult FakeKernel::EventFd(unsigned int initial, int flags) {
   const auto mode = (flags & EFD_SEMAPHORE) != 0
                         ? EventCounter::Mode::kSemaphore
                         : EventCounter::Mode::kCounter;
-  return WithFlags(std::make_shared<EventCounter>(initial, mode),
-                   (flags & EFD_NONBLOCK) != 0);
+  return InstallWithFlags(std::make_shared<EventCounter>(initial, mode), flags);
 }
 
 SysResult FakeKernel::ClockGetTime(clockid_t clock) {
@@ -172,14 +216,26 @@ SysResult FakeKernel::ClockGetTime(clockid_t clock) {
 }
 
 SysResult FakeKernel::TimerFdCreate(clockid_t clock, int flags) {
-  (void)clock, (void)flags;
-  return SysResult::Error(ENOSYS);
+  if ((flags & ~(TFD_NONBLOCK | TFD_CLOEXEC)) != 0) {
+    return SysResult::Error(EINVAL);
+  }
+  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC &&
+      clock != CLOCK_BOOTTIME) {
+    return SysResult::Error(EINVAL);
+  }
+  return InstallWithFlags(
+      std::make_shared<TimerFile>(world_.time(),
+                                  clock == CLOCK_REALTIME
+                                      ? TimerFile::Clock::kWall
+                                      : TimerFile::Clock::kMonotonic),
+      flags);
 }
 
 SysResult FakeKernel::TimerFdSetTime(int timer, int flags,
                                      const itimerspec& value, itimerspec* old) {
-  (void)timer, (void)flags, (void)value, (void)old;
-  return SysResult::Error(ENOSYS);
+  SysResult error = SysResult::Ok();
+  auto* file = FindAs<TimerFile>(timer, EINVAL, error);
+  return file == nullptr ? error : file->SetTime(flags, value, old);
 }
 
 SysResult FakeKernel::SignalFd(int descriptor, const sigset_t& signals,
@@ -188,8 +244,8 @@ SysResult FakeKernel::SignalFd(int descriptor, const sigset_t& signals,
     return SysResult::Error(EINVAL);
   }
   if (descriptor == -1) {
-    return WithFlags(std::make_shared<SignalFile>(signals_, signals),
-                     (flags & SFD_NONBLOCK) != 0);
+    return InstallWithFlags(std::make_shared<SignalFile>(signals_, signals),
+                            flags);
   }
   SysResult error = SysResult::Ok();
   auto* file = FindAs<SignalFile>(descriptor, EINVAL, error);

@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "reactor/kernel.h"
 #include "testing/fake/epoll_set.h"
 #include "testing/fake/open_file.h"
+#include "testing/fake/process_table.h"
 #include "testing/fake/signal_queue.h"
 #include "testing/fake/stream_socket.h"
 #include "testing/fake_world.h"
@@ -45,17 +48,27 @@ class FakeKernel final : public Kernel {
   // kill(2) from outside.
   void RaiseSignal(int signal) { signals_.Raise(signal); }
 
+  // Programs to start, and the children that were started.
+  ProcessTable& processes() { return processes_; }
+
   // Changes RLIMIT_NOFILE; what is open stays open.
   void set_descriptor_limit(size_t limit) { options_.descriptor_limit = limit; }
 
   // Open descriptors, but not the three standard ones.
   size_t open_descriptors() const;
 
+  // Open descriptors that a program which is started would get too.
+  size_t inherited_descriptors() const {
+    return open_descriptors() - close_on_exec_.size();
+  }
+
   // Calls on descriptors that were not open: a second close(), a use after it.
   uint64_t bad_descriptor_calls() const { return bad_descriptor_calls_; }
 
   // Gives `file` a descriptor: for tests that make files of their own.
-  SysResult Install(std::shared_ptr<OpenFile> file);
+  SysResult Install(std::shared_ptr<OpenFile> file) {
+    return InstallFrom(kFirstDescriptor, std::move(file));
+  }
 
   // dup(2).
   SysResult Dup(int descriptor);
@@ -137,6 +150,8 @@ class FakeKernel final : public Kernel {
         options_(options),
         descriptors_(kFirstDescriptor) {}
 
+  // The lowest free number from `lowest` on.
+  SysResult InstallFrom(size_t lowest, std::shared_ptr<OpenFile> file);
   // Null, and counted, if it is not open.
   OpenFile* Find(int descriptor);
   // The descriptor as one kind of file; else null and `error` says why.
@@ -145,8 +160,10 @@ class FakeKernel final : public Kernel {
   StreamSocket* FindSocket(int descriptor, SysResult& error) {
     return FindAs<StreamSocket>(descriptor, ENOTSOCK, error);
   }
-  bool HasFreeDescriptor() const;
-  SysResult WithFlags(std::shared_ptr<OpenFile> file, bool nonblocking);
+  bool HasFreeDescriptor(size_t lowest = kFirstDescriptor) const;
+  // With the O_NONBLOCK and O_CLOEXEC of `flags`: sockets, eventfd, timerfd,
+  // signalfd and pidfd have them under other names.
+  SysResult InstallWithFlags(std::shared_ptr<OpenFile> file, int flags);
 
   // Tries until it would not block, or blocking is not wanted.
   template <typename Try>
@@ -156,7 +173,9 @@ class FakeKernel final : public Kernel {
   FakeWorld& world_;
   Options options_;
   SignalQueue signals_;
+  ProcessTable processes_{world_.time(), signals_};
   std::vector<std::shared_ptr<OpenFile>> descriptors_;
+  std::set<int> close_on_exec_;
   uint64_t bad_descriptor_calls_ = 0;
 };
 

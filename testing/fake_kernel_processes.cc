@@ -1,38 +1,78 @@
 // FakeKernel's calls on processes.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
 #include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "reactor/sys_result.h"
+#include "testing/fake/process_table.h"
 #include "testing/fake_kernel.h"
 
 namespace pollux {
 
 SysResult FakeKernel::PosixSpawn(const char* path,
-                                 const posix_spawn_file_actions_t* actions,
-                                 const posix_spawnattr_t* attributes,
-                                 char* const argv[], char* const envp[]) {
-  (void)path, (void)actions, (void)attributes, (void)argv, (void)envp;
-  return SysResult::Error(ENOSYS);
+                                 const posix_spawn_file_actions_t*,
+                                 const posix_spawnattr_t*, char* const argv[],
+                                 char* const[]) {
+  std::vector<std::string> arguments;
+  for (; argv != nullptr && *argv != nullptr; ++argv) {
+    arguments.emplace_back(*argv);
+  }
+  return processes_.Spawn(path, std::move(arguments));
 }
 
 SysResult FakeKernel::PidFdOpen(pid_t process, unsigned int flags) {
-  (void)process, (void)flags;
-  return SysResult::Error(ENOSYS);
+  if (process <= 0 || (flags & ~unsigned{O_NONBLOCK}) != 0) {
+    return SysResult::Error(EINVAL);
+  }
+  std::shared_ptr<FakeProcess> found = processes_.Find(process);
+  if (found == nullptr) return SysResult::Error(ESRCH);
+  // Always close-on-exec.
+  return InstallWithFlags(std::make_shared<ProcessFile>(std::move(found)),
+                          static_cast<int>(flags) | O_CLOEXEC);
 }
 
 SysResult FakeKernel::PidFdSendSignal(int process, int signal) {
-  (void)process, (void)signal;
-  return SysResult::Error(ENOSYS);
+  SysResult error = SysResult::Ok();
+  auto* file = FindAs<ProcessFile>(process, EBADF, error);
+  return file == nullptr ? error : file->SendSignal(signal);
 }
 
 SysResult FakeKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
                              int options) {
-  (void)type, (void)id, (void)info, (void)options;
-  return SysResult::Error(ENOSYS);
+  constexpr int kWhat = WEXITED | WSTOPPED | WCONTINUED;
+  if ((options & kWhat) == 0 || (options & ~(kWhat | WNOHANG | WNOWAIT)) != 0) {
+    return SysResult::Error(EINVAL);
+  }
+  if (type == P_PID || type == P_ALL) {
+    while (true) {
+      world_.time().RunDue();
+      const SysResult result = processes_.Wait(type, id, info, options);
+      if (!result.would_block()) return result;
+      if (!world_.Pass(MonotonicTime::Infinite())) {
+        return SysResult::Error(EINTR);
+      }
+    }
+  }
+  if (type != P_PIDFD) return SysResult::Error(EINVAL);
+  SysResult error = SysResult::Ok();
+  auto* file = FindAs<ProcessFile>(static_cast<int>(id), EBADF, error);
+  if (file == nullptr) return error;
+  const auto pid = static_cast<id_t>(file->process().pid());
+  return Blocking(*file, 0,
+                  [&] { return processes_.Wait(P_PID, pid, info, options); });
 }
 
 SysResult FakeKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {
   // Every CPU is the same here.
-  if (thread < 0) return SysResult::Error(EINVAL);
+  if (thread < 0) return SysResult::Error(ESRCH);
   return CPU_COUNT(&cpus) > 0 ? SysResult::Ok() : SysResult::Error(EINVAL);
 }
 

@@ -60,8 +60,8 @@ SysResult FakeKernel::Socket(int domain, int type, int protocol) {
       !check.ok()) {
     return check;
   }
-  return WithFlags(std::make_shared<StreamSocket>(world_.network(), domain),
-                   (type & SOCK_NONBLOCK) != 0);
+  return InstallWithFlags(
+      std::make_shared<StreamSocket>(world_.network(), domain), type);
 }
 
 SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
@@ -74,12 +74,11 @@ SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
   auto a = std::make_shared<StreamSocket>(world_.network(), domain);
   auto b = std::make_shared<StreamSocket>(world_.network(), domain);
   StreamSocket::Pair(*a, *b);
-  const bool nonblocking = (type & SOCK_NONBLOCK) != 0;
-  const SysResult first = WithFlags(std::move(a), nonblocking);
+  const SysResult first = InstallWithFlags(std::move(a), type);
   if (!first.ok()) return first;
-  const SysResult second = WithFlags(std::move(b), nonblocking);
+  const SysResult second = InstallWithFlags(std::move(b), type);
   if (!second.ok()) {
-    descriptors_[static_cast<size_t>(first.value())].reset();
+    (void)Close(first.descriptor());
     return second;
   }
   sockets = {first.descriptor(), second.descriptor()};
@@ -115,7 +114,7 @@ SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
   if (!result.ok()) return result;
   FillAddress(connection->peer_address(), connection->family(), peer,
               peer_length);
-  return WithFlags(std::move(connection), (flags & SOCK_NONBLOCK) != 0);
+  return InstallWithFlags(std::move(connection), flags);
 }
 
 SysResult FakeKernel::Connect(int socket, const sockaddr* address,

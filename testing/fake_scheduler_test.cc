@@ -88,8 +88,10 @@ std::string OrderOfTasks(uint64_t seed) {
   for (int i = 0; i < 6; ++i) {
     hosts.push_back(std::make_unique<Host>(world));
     scheduler.Add(*hosts.back()->reactor);
-    EXPECT_TRUE(
-        hosts.back()->reactor->Post([&order, i] { order += '0' + i; }).ok());
+    EXPECT_TRUE(hosts.back()
+                    ->reactor
+                    ->Post([&order, i] { order += static_cast<char>('0' + i); })
+                    .ok());
   }
   EXPECT_TRUE(scheduler.RunUntil([&] { return order.size() == 6; }));
   return order;

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/log/check.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "testing/allocation_counter.h"
@@ -23,11 +22,6 @@ FakeWorld::Options WorldOptions(const Simulation::Options& options) {
   FakeWorld::Options world;
   world.seed = options.seed;
   return world;
-}
-
-std::string PlanText(const FaultPlan& plan) {
-  // ShortDebugString would do, but for its name in later protobufs.
-  return plan.ShortDebugString();
 }
 
 // To what a transfer of `full` bytes is cut: every length of what a head or a
@@ -98,9 +92,10 @@ void Simulation::Expect(bool holds, absl::string_view what) {
 }
 
 std::string Outcome::Describe(const Simulation::Options& options) const {
-  return absl::StrCat(
-      absl::StrJoin(failures, "\n"), "\nrun again with --seed=", options.seed,
-      " --plan='", PlanText(options.plan), "'\nthe last calls:\n", transcript);
+  return absl::StrCat(absl::StrJoin(failures, "\n"),
+                      "\nrun again with --seed=", options.seed, " --plan='",
+                      options.plan.ShortDebugString(), "'\nthe last calls:\n",
+                      transcript);
 }
 
 Outcome RunScenario(const Simulation::Options& options, Scenario scenario) {

@@ -2,6 +2,8 @@
 #ifndef POLLUX_TESTING_FAKE_OPEN_FILE_H_
 #define POLLUX_TESTING_FAKE_OPEN_FILE_H_
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <vector>
@@ -47,6 +49,9 @@ class OpenFile {
   virtual SysResult Write(absl::Span<const char>) {
     return SysResult::Error(EINVAL);
   }
+
+  // O_RDONLY, O_WRONLY or O_RDWR.
+  virtual int access_mode() const { return O_RDWR; }
 
   // O_NONBLOCK.
   bool nonblocking() const { return nonblocking_; }

@@ -33,7 +33,7 @@ SysResult SignalQueue::SetMask(int how, const sigset_t& signals,
 }
 
 void SignalQueue::Raise(int signal) {
-  if (sigismember(&blocked_, signal) != 1) {
+  if (!IsBlocked(signal)) {
     ++unblocked_deliveries_;
     return;
   }

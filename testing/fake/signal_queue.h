@@ -22,6 +22,10 @@ class SignalQueue {
 
   SysResult SetMask(int how, const sigset_t& signals, sigset_t* old);
 
+  bool IsBlocked(int signal) const {
+    return sigismember(&blocked_, signal) == 1;
+  }
+
   // kill(2). Without a mask it would be delivered the old way; it is then only
   // counted.
   void Raise(int signal);

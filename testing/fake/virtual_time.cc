@@ -6,6 +6,18 @@
 
 namespace pollux {
 
+void VirtualTime::StepWallClock(absl::Duration step) {
+  wall_offset_nanos_ += absl::ToInt64Nanoseconds(step);
+  ++wall_steps_;
+  for (auto& [id, action] : wall_watches_) action();
+}
+
+VirtualTime::WatchId VirtualTime::WatchWallClock(Action action) {
+  const WatchId id = next_watch_++;
+  wall_watches_.emplace(id, std::move(action));
+  return id;
+}
+
 VirtualTime::PlanId VirtualTime::At(MonotonicTime time, Action action) {
   const PlanId id = next_id_++;
   plans_.emplace(std::make_pair(std::max(time, now_), id), std::move(action));

@@ -27,11 +27,13 @@ class VirtualTime {
   MonotonicTime Now() const { return now_; }
   int64_t WallNanos() const { return now_.nanos() + wall_offset_nanos_; }
 
-  // As settimeofday(2): only the wall clock jumps.
-  void StepWallClock(absl::Duration step) {
-    wall_offset_nanos_ += absl::ToInt64Nanoseconds(step);
-    ++wall_steps_;
-  }
+  // As settimeofday(2): only the wall clock jumps. Runs what watches it.
+  void StepWallClock(absl::Duration step);
+  // Names a watch; never used twice.
+  using WatchId = uint64_t;
+  // Runs `action` after each step; it may not watch or unwatch.
+  WatchId WatchWallClock(Action action);
+  void UnwatchWallClock(WatchId id) { wall_watches_.erase(id); }
   // How often the wall clock was stepped.
   uint64_t wall_steps() const { return wall_steps_; }
 
@@ -64,6 +66,8 @@ class VirtualTime {
   // 2001-09-09 01:46:40 UTC at the beginning.
   int64_t wall_offset_nanos_ = 999'999'000'000'000'000;
   uint64_t wall_steps_ = 0;
+  WatchId next_watch_ = 1;
+  std::map<WatchId, Action> wall_watches_;
   PlanId next_id_ = 1;
   std::map<std::pair<MonotonicTime, PlanId>, Action> plans_;
 };

@@ -94,7 +94,7 @@ class Conversation {
   enum class Patience : uint8_t { kStays, kMayLeave };
 
   // A client that must get `expected`, dates aside, or a beginning of it.
-  Peer& AddClient(std::string name, std::string expected,
+  Peer& AddClient(const std::string& name, std::string expected,
                   Patience patience = Patience::kStays) {
     clients_.push_back({std::make_unique<Peer>(simulation_.world(), name),
                         std::move(expected), patience});
