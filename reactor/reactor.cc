@@ -1,12 +1,17 @@
 #include "reactor/reactor.h"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "absl/log/check.h"
+#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
+#include "reactor/type_name.h"
 
 namespace pollux {
 namespace {
@@ -17,25 +22,52 @@ uint64_t Token(int descriptor, uint32_t generation) {
   return uint64_t{generation} << 32 | static_cast<uint32_t>(descriptor);
 }
 
-uint32_t EpollEvents(Interest interest) {
-  switch (interest) {
-    case Interest::kNone:
-      return 0;
-    case Interest::kRead:
-      return EPOLLIN;
-    case Interest::kWrite:
-      return EPOLLOUT;
-    case Interest::kReadWrite:
-      return EPOLLIN | EPOLLOUT;
-  }
-  return 0;
+bool Reads(Interest interest) {
+  return interest == Interest::kRead || interest == Interest::kReadWrite;
 }
 
-Readiness FromEpoll(uint32_t events) {
-  return {.readable = (events & EPOLLIN) != 0,
-          .writable = (events & EPOLLOUT) != 0,
+bool Writes(Interest interest) {
+  return interest == Interest::kWrite || interest == Interest::kReadWrite;
+}
+
+uint32_t EpollEvents(Interest interest, const WatchOptions& options) {
+  uint32_t events = 0;
+  if (Reads(interest)) events |= EPOLLIN;
+  if (Writes(interest)) events |= EPOLLOUT;
+  if (options.priority_data) events |= EPOLLPRI;
+  if (options.peer_half_close && Reads(interest)) events |= EPOLLRDHUP;
+  switch (options.trigger) {
+    case Trigger::kLevel:
+      return events;
+    case Trigger::kEdge:
+      return events | EPOLLET;
+    case Trigger::kOneShot:
+      return events | EPOLLONESHOT;
+    case Trigger::kExclusive:
+      return events | EPOLLEXCLUSIVE;
+  }
+  return events;
+}
+
+// Without what is not wanted any more.
+Readiness FromEpoll(uint32_t events, Interest interest) {
+  return {.readable = (events & EPOLLIN) != 0 && Reads(interest),
+          .writable = (events & EPOLLOUT) != 0 && Writes(interest),
+          .priority = (events & EPOLLPRI) != 0,
+          .peer_closed = (events & EPOLLRDHUP) != 0 && Reads(interest),
           .broken = (events & (EPOLLERR | EPOLLHUP)) != 0};
 }
+
+bool HasAny(const Readiness& readiness) {
+  return readiness.readable || readiness.writable || readiness.priority ||
+         readiness.peer_closed || readiness.broken;
+}
+
+#ifdef NDEBUG
+constexpr bool kDebugging = false;
+#else
+constexpr bool kDebugging = true;
+#endif
 
 }  // namespace
 
@@ -49,17 +81,23 @@ Registration& Registration::operator=(Registration&& other) noexcept {
 
 absl::Status Registration::SetInterest(Interest interest) {
   CHECK(active());
-  Reactor::Watch& watch = reactor_->watches_[descriptor_];
-  if (watch.interest == interest) return absl::OkStatus();
-  const SysResult result =
-      reactor_->Control(EPOLL_CTL_MOD, descriptor_, interest);
-  if (!result.ok()) return result.ToStatus("epoll_ctl");
-  watch.interest = interest;
-  return absl::OkStatus();
+  reactor_->CheckThread("SetInterest()", descriptor_);
+  if (reactor_->watches_[descriptor_].interest == interest) {
+    return absl::OkStatus();
+  }
+  return reactor_->Change(descriptor_, interest).ToStatus("epoll_ctl");
+}
+
+absl::Status Registration::Rearm() {
+  CHECK(active());
+  reactor_->CheckThread("Rearm()", descriptor_);
+  return reactor_->Change(descriptor_, reactor_->watches_[descriptor_].interest)
+      .ToStatus("epoll_ctl");
 }
 
 void Registration::Inject(Readiness readiness) {
   CHECK(active());
+  reactor_->CheckThread("Inject()", descriptor_);
   reactor_->injected_.push_back(
       {descriptor_, reactor_->watches_[descriptor_].generation, readiness});
 }
@@ -69,15 +107,23 @@ void Registration::Reset() {
   std::exchange(reactor_, nullptr)->Unregister(descriptor_);
 }
 
+Reactor::Reactor(Kernel& kernel, const Options& options)
+    : kernel_(kernel),
+      options_(options),
+      process_(kDebugging ? ::getpid() : 0),
+      events_(options.max_events_per_iteration) {}
+
 absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(
     Kernel& kernel, const Options& options) {
   CHECK_GE(options.max_events_per_iteration, 1);
+  CHECK_GE(options.max_timers_per_iteration, 1);
+  CHECK_GE(options.max_tasks_per_iteration, 1);
   CHECK_GE(options.max_queued_tasks, 1u);
   std::unique_ptr<Reactor> reactor(new Reactor(kernel, options));
   if (absl::Status status = reactor->OpenDescriptors(); !status.ok()) {
     return status;
   }
-  reactor->RefreshNow();
+  reactor->now_ = reactor->Clock();
   return reactor;
 }
 
@@ -104,8 +150,9 @@ Reactor::~Reactor() {
   while (DestroyTasks() || !doomed_.empty()) DeleteDoomed();
   for (size_t fd = 0; watch_count_ > 0 && fd < watches_.size(); ++fd) {
     CHECK(watches_[fd].handler == nullptr)
-        << "descriptor " << fd << " is still registered with a reactor that "
-        << "is being destroyed";
+        << "descriptor " << fd << " is still registered, for a "
+        << TypeName(typeid(*watches_[fd].handler))
+        << ", with a reactor that is being destroyed";
   }
   CHECK(timers_.empty()) << timers_.size() << " timers are still armed on a "
                          << "reactor that is being destroyed";
@@ -118,23 +165,41 @@ Reactor::~Reactor() {
 }
 
 void Reactor::Run() {
+  loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   while (!stop_.load(std::memory_order_acquire)) {
-    RunOnce(absl::InfiniteDuration());
+    Iterate(absl::InfiniteDuration());
   }
   stop_.store(false, std::memory_order_relaxed);
+  is_idle_since_fresh_ = false;
+  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
 }
 
 void Reactor::RunOnce(absl::Duration max_wait) {
   loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  const size_t count =
-      Wait(WaitLimit(std::max(max_wait, absl::ZeroDuration())));
-  RefreshNow();
+  Iterate(std::max(max_wait, absl::ZeroDuration()));
+  // Whoever called may take his time.
+  is_idle_since_fresh_ = false;
+  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
+}
+
+void Reactor::Iterate(absl::Duration max_wait) {
+  if (kDebugging) CheckProcess();
+  const size_t count = Wait(WaitLimit(max_wait));
+  progress_.store(progress_.load(std::memory_order_relaxed) | 1,
+                  std::memory_order_relaxed);
+  last_call_end_ = now_;
   DispatchInjected();
   DispatchEvents(count);
   FireTimers();
   RunTasks();
   DeleteDoomed();
-  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  statistics_.iterations.Add();
+  if (is_observing()) {
+    ReadIdleSince();
+    statistics_.iteration_time.Record(idle_since_ - now_);
+  }
+  progress_.store(progress_.load(std::memory_order_relaxed) + 1,
+                  std::memory_order_relaxed);
 }
 
 void Reactor::Stop() {
@@ -143,56 +208,104 @@ void Reactor::Stop() {
 }
 
 absl::Status Reactor::Post(Task task) {
+  // Inside of the loop, it looks at its tasks before it waits again.
+  const bool is_inside = loop_thread_.load(std::memory_order_relaxed) ==
+                         std::this_thread::get_id();
   {
     absl::MutexLock lock(&mutex_);
-    if (tasks_.size() >= max_queued_tasks_) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the reactor's queue is full: ", tasks_.size(), " tasks"));
+    const size_t waiting =
+        tasks_.size() + unrun_tasks_.load(std::memory_order_relaxed);
+    if (waiting >= options_.max_queued_tasks) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the reactor's queue is full: ", waiting, " tasks"));
     }
     tasks_.push_back(std::move(task));
     has_tasks_.store(true, std::memory_order_release);
     if (std::exchange(wake_sent_, true)) return absl::OkStatus();
+    if (is_observing()) first_post_ = is_inside ? now_ : Clock();
   }
-  // Inside an iteration the loop looks at its tasks before it waits again.
-  if (loop_thread_.load(std::memory_order_relaxed) !=
-      std::this_thread::get_id()) {
-    Wake();
-  }
+  if (!is_inside) Wake();
   return absl::OkStatus();
 }
 
 absl::StatusOr<Registration> Reactor::Register(int descriptor,
                                                Interest interest,
+                                               const WatchOptions& options,
                                                IoHandler& handler) {
+  CheckThread("Register()", descriptor);
   CHECK_GE(descriptor, 0);
+  // EINVAL in Linux, which would tell of it less clearly.
+  CHECK(options.trigger != Trigger::kExclusive ||
+        (!options.priority_data && !options.peer_half_close));
   const size_t index = static_cast<size_t>(descriptor);
   if (index >= watches_.size()) {
     watches_.resize(std::max(index + 1, watches_.size() * 2));
   }
   Watch& watch = watches_[index];
   CHECK(watch.handler == nullptr)
-      << "descriptor " << descriptor << " is already registered";
+      << "descriptor " << descriptor << " is already registered, for a "
+      << TypeName(typeid(*watch.handler));
   ++watch.generation;
-  const SysResult result = Control(EPOLL_CTL_ADD, descriptor, interest);
+  watch.options = options;
+  watch.is_in_epoll = false;
+  const SysResult result = Change(descriptor, interest);
   if (!result.ok()) return result.ToStatus("epoll_ctl");
   watch.handler = &handler;
-  watch.interest = interest;
   ++watch_count_;
   return Registration(*this, descriptor);
 }
 
 SysResult Reactor::Control(int operation, int descriptor, Interest interest) {
+  const Watch& watch = watches_[descriptor];
   epoll_event event = {};
-  event.events = EpollEvents(interest);
-  event.data.u64 = Token(descriptor, watches_[descriptor].generation);
+  event.events = EpollEvents(interest, watch.options);
+  event.data.u64 = Token(descriptor, watch.generation);
   return kernel_.EpollCtl(epoll_, operation, descriptor, &event);
 }
 
+SysResult Reactor::Change(int descriptor, Interest interest) {
+  Watch& watch = watches_[descriptor];
+  if (watch.options.trigger == Trigger::kExclusive && watch.is_in_epoll) {
+    // epoll_ctl(2): an exclusive one cannot be modified.
+    (void)kernel_.EpollCtl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+    watch.is_in_epoll = false;
+    watch.interest = Interest::kNone;
+    if (interest == Interest::kNone) return SysResult::Ok();
+  }
+  const SysResult result = Control(
+      watch.is_in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, interest);
+  if (!result.ok()) return result;
+  watch.is_in_epoll = true;
+  watch.interest = interest;
+  return result;
+}
+
 void Reactor::Unregister(int descriptor) {
-  watches_[descriptor].handler = nullptr;
+  CheckThread("the end of a Registration", descriptor);
+  Watch& watch = watches_[descriptor];
+  watch.handler = nullptr;
   --watch_count_;
   // If it fails, the generation keeps the handler from hearing more.
-  (void)kernel_.EpollCtl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+  if (watch.is_in_epoll) {
+    (void)kernel_.EpollCtl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
+  }
+}
+
+void Reactor::NameOffender(const char* what, int descriptor) const {
+  std::string whose;
+  if (descriptor >= 0 && static_cast<size_t>(descriptor) < watches_.size() &&
+      watches_[descriptor].handler != nullptr) {
+    whose = absl::StrCat(" of descriptor ", descriptor, ", watched for a ",
+                         TypeName(typeid(*watches_[descriptor].handler)), ",");
+  }
+  LOG(FATAL) << what << whose << " is called on another thread than the one "
+             << "that the reactor runs on; Post() a task instead";
+}
+
+void Reactor::CheckProcess() const {
+  CHECK_EQ(process_, ::getpid())
+      << "a reactor is used after fork(2), in a child of the process that made "
+      << "it: both would take each other's events; make another one there";
 }
 
 Reactor::Watch* Reactor::FindWatch(int descriptor, uint32_t generation) {
@@ -206,20 +319,27 @@ Reactor::Watch* Reactor::FindWatch(int descriptor, uint32_t generation) {
 
 absl::Duration Reactor::WaitLimit(absl::Duration max_wait) {
   if (has_tasks_.load(std::memory_order_acquire) ||
+      next_task_ < running_tasks_.size() ||
       stop_.load(std::memory_order_acquire) || !injected_.empty() ||
       !doomed_.empty()) {
     return absl::ZeroDuration();
   }
   if (timers_.empty()) return max_wait;
   // Now() is as old as the last iteration's callbacks took.
-  const SysResult clock = kernel_.ClockGetTime(CLOCK_MONOTONIC);
-  CHECK(clock.ok());
-  const absl::Duration left =
-      timers_.NextDeadline() - MonotonicTime::FromNanos(clock.value());
-  return std::clamp(left, absl::ZeroDuration(), max_wait);
+  ReadIdleSince();
+  return std::clamp(timers_.NextDeadline() - idle_since_, absl::ZeroDuration(),
+                    max_wait);
+}
+
+void Reactor::ReadIdleSince() {
+  if (std::exchange(is_idle_since_fresh_, true)) return;
+  idle_since_ = Clock();
 }
 
 size_t Reactor::Wait(absl::Duration limit) {
+  const bool is_timed = is_observing() && limit > absl::ZeroDuration() &&
+                        limit < absl::InfiniteDuration();
+  if (is_timed) ReadIdleSince();
   const absl::Span<epoll_event> events = absl::MakeSpan(events_);
   SysResult result = SysResult::Error(ENOSYS);
   if (has_pwait2_) result = kernel_.EpollPwait2(epoll_, events, limit);
@@ -234,68 +354,122 @@ size_t Reactor::Wait(absl::Duration limit) {
             ? -1
             : static_cast<int>(absl::ToInt64Milliseconds(ceiling)));
   }
+  now_ = Clock();
+  is_idle_since_fresh_ = false;
   // A signal ends the wait, and the iteration goes on without events.
   if (result.error() == EINTR) return 0;
   CHECK(result.ok()) << result.ToStatus("epoll_wait");
-  return static_cast<size_t>(result.value());
+  const auto count = static_cast<size_t>(result.value());
+  if (is_timed && count == 0) {
+    statistics_.poll_delay.Record(now_ - (idle_since_ + limit));
+  }
+  if (count == events_.size()) statistics_.event_bound_hits.Add();
+  return count;
 }
 
-void Reactor::RefreshNow() {
+MonotonicTime Reactor::Clock() const {
   const SysResult clock = kernel_.ClockGetTime(CLOCK_MONOTONIC);
   CHECK(clock.ok());
-  now_ = MonotonicTime::FromNanos(clock.value());
+  return MonotonicTime::FromNanos(clock.value());
+}
+
+template <typename Callback>
+void Reactor::Call(const Dispatch& dispatch, Callback callback) {
+  log_.Note(dispatch);
+  progress_.store(progress_.load(std::memory_order_relaxed) + 2,
+                  std::memory_order_relaxed);
+  callback();
+  if (options_.observe != Observe::kCallbacks) return;
+  const MonotonicTime end = Clock();
+  statistics_.callback_time.Record(end - last_call_end_);
+  last_call_end_ = end;
 }
 
 void Reactor::DispatchInjected() {
+  if (injected_.empty()) return;
   injecting_.swap(injected_);
   for (const Injected& injected : injecting_) {
-    if (Watch* watch = FindWatch(injected.descriptor, injected.generation)) {
-      watch->handler->OnReady(injected.readiness);
-    }
+    Watch* watch = FindWatch(injected.descriptor, injected.generation);
+    if (watch == nullptr) continue;
+    statistics_.events.Add();
+    Call({Dispatch::Kind::kInjected, injected.descriptor,
+          &typeid(*watch->handler)},
+         [&] { watch->handler->OnReady(injected.readiness); });
   }
   injecting_.clear();
 }
 
 void Reactor::DispatchEvents(size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    const epoll_event& event = events_[i];
+    const epoll_event event = events_[i];
     const int descriptor = static_cast<int>(event.data.u64 & UINT32_MAX);
     const auto generation = static_cast<uint32_t>(event.data.u64 >> 32);
-    // Not found: the wake-up, or an event of a registration that has gone.
-    if (Watch* watch = FindWatch(descriptor, generation)) {
-      watch->handler->OnReady(FromEpoll(event.events));
+    Watch* watch = FindWatch(descriptor, generation);
+    if (watch == nullptr) {
+      if (descriptor != wake_) statistics_.stale_events.Add();
+      continue;
     }
+    const Readiness readiness = FromEpoll(event.events, watch->interest);
+    if (!HasAny(readiness)) continue;
+    statistics_.events.Add();
+    Call({Dispatch::Kind::kEvent, descriptor, &typeid(*watch->handler)},
+         [&] { watch->handler->OnReady(readiness); });
   }
 }
 
 void Reactor::FireTimers() {
   const uint64_t armings = timers_.armings();
-  while (TimerNode* node = timers_.PopDue(now_, armings)) node->OnDeadline();
+  for (int fired = 0;; ++fired) {
+    if (fired == options_.max_timers_per_iteration) {
+      if (timers_.NextDeadline() <= now_) statistics_.timer_bound_hits.Add();
+      return;
+    }
+    TimerNode* node = timers_.PopDue(now_, armings);
+    if (node == nullptr) return;
+    statistics_.timers.Add();
+    if (is_observing()) {
+      statistics_.timer_lateness.Record(now_ - node->deadline());
+    }
+    Call({Dispatch::Kind::kTimer, -1, &typeid(*node)},
+         [&] { node->OnDeadline(); });
+  }
 }
 
 void Reactor::RunTasks() {
-  if (!has_tasks_.load(std::memory_order_acquire)) return;
-  {
+  if (next_task_ == running_tasks_.size()) {
+    running_tasks_.clear();
+    next_task_ = 0;
+    if (!has_tasks_.load(std::memory_order_acquire)) return;
     absl::MutexLock lock(&mutex_);
     running_tasks_.swap(tasks_);
     wake_sent_ = false;
     has_tasks_.store(false, std::memory_order_relaxed);
+    unrun_tasks_.store(running_tasks_.size(), std::memory_order_relaxed);
+    if (is_observing()) statistics_.task_wait.Record(now_ - first_post_);
   }
-  for (Task& task : running_tasks_) {
-    std::move(task)();
-    // Here and outside of the lock: what it captured may post when destroyed.
-    task = nullptr;
+  const size_t end = std::min(
+      running_tasks_.size(),
+      next_task_ + static_cast<size_t>(options_.max_tasks_per_iteration));
+  for (; next_task_ < end; ++next_task_) {
+    statistics_.tasks.Add();
+    unrun_tasks_.store(running_tasks_.size() - next_task_ - 1,
+                       std::memory_order_relaxed);
+    Call({Dispatch::Kind::kTask, -1, nullptr}, [this] {
+      Task task = std::move(running_tasks_[next_task_]);
+      std::move(task)();
+      // What it captured is destroyed here, outside of the lock: it may post.
+    });
   }
-  running_tasks_.clear();
+  if (next_task_ < running_tasks_.size()) statistics_.task_bound_hits.Add();
 }
 
 bool Reactor::DestroyTasks() {
   // Outside of the lock: destructors of tasks may post.
-  std::vector<Task> unrun;
-  {
-    absl::MutexLock lock(&mutex_);
-    unrun.swap(tasks_);
-  }
+  std::vector<Task> unrun = std::move(running_tasks_);
+  running_tasks_.clear();
+  if (!unrun.empty()) return true;
+  absl::MutexLock lock(&mutex_);
+  unrun.swap(tasks_);
   return !unrun.empty();
 }
 
@@ -303,7 +477,8 @@ void Reactor::DeleteDoomed() {
   // By index: destructors may add more.
   for (size_t i = 0; i < doomed_.size(); ++i) {
     const Doomed doomed = doomed_[i];
-    doomed.destroy(doomed.object);
+    Call({Dispatch::Kind::kDeletion, -1, nullptr},
+         [&] { doomed.destroy(doomed.object); });
   }
   doomed_.clear();
 }

@@ -15,7 +15,10 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "reactor/dispatch_log.h"
+#include "reactor/io_handler.h"
 #include "reactor/kernel.h"
+#include "reactor/loop_statistics.h"
 #include "reactor/monotonic_time.h"
 #include "reactor/timer_heap.h"
 
@@ -23,33 +26,7 @@ namespace pollux {
 
 class Reactor;
 
-// What the kernel reported of a descriptor. Hints: the next system call tells
-// the truth, and may well say EAGAIN.
-struct Readiness {
-  bool readable = false;
-  bool writable = false;
-  // EPOLLERR or EPOLLHUP. Cannot be masked, so it must be acted on even while
-  // nothing else is wanted: else the loop spins.
-  bool broken = false;
-};
-
-// What a handler wants to hear of. Broken descriptors are always told.
-enum class Interest : uint8_t { kNone, kRead, kWrite, kReadWrite };
-
-// Told when a descriptor is ready. Not owned by the reactor; must outlive its
-// Registration.
-class IoHandler {
- public:
-  // On the reactor's thread. May register, change or destroy any registration,
-  // its own included; may destroy itself only through DeleteSoon().
-  virtual void OnReady(Readiness readiness) = 0;
-
- protected:
-  ~IoHandler() = default;
-};
-
-// The fact that one descriptor is watched for one handler, level-triggered: a
-// readiness is told again as long as it holds.
+// The fact that one descriptor is watched for one handler.
 //
 // Owns the watching, not the descriptor, which must stay open as long: destroy
 // the registration before closing. Destroying it guarantees that OnReady() is
@@ -64,13 +41,20 @@ class [[nodiscard]] Registration {
 
   bool active() const { return reactor_ != nullptr; }
 
-  // epoll_ctl(2), but no system call if nothing changes. ENOMEM is the one
-  // failure that is not a caller's bug; the old interest then holds.
+  // epoll_ctl(2), but no system call if nothing changes. What is no longer
+  // wanted is not told any more, even of events already taken from the kernel.
+  // ENOMEM and ENOSPC are the failures that are not a caller's bug; the old
+  // interest then holds, or kNone with Trigger::kExclusive, for which epoll
+  // knows no change but to leave and come back.
   absl::Status SetInterest(Interest interest);
 
+  // With Trigger::kOneShot: tells the next readiness, or the one that holds.
+  // Fails as SetInterest().
+  absl::Status Rearm();
+
   // Tells the handler `readiness` in the next iteration, which then does not
-  // wait, as if the kernel had: for work that was left for reasons of fairness.
-  // Cancelled by destroying the registration.
+  // wait, as if the kernel had, but whatever the interest is: for work that was
+  // left for reasons of fairness. Cancelled by destroying the registration.
   void Inject(Readiness readiness);
 
   // Stops watching. Nothing if it watches nothing.
@@ -94,21 +78,43 @@ class [[nodiscard]] Registration {
 //      armed meanwhile wait for the next iteration;
 //   5. tasks that were posted before this step, in order;
 //   6. objects given to DeleteSoon(), in order; destructors may add more.
+// Steps 3 to 5 are bounded, so that no kind of work can starve the others; what
+// is left comes in the next iteration, which then does not wait.
 //
-// Owned by whoever runs it, and used by that thread alone; only Post() and
-// Stop() may be called from others. Must outlive every Registration and Timer
-// made on it. Every method may be called from inside its callbacks, except
-// Run() and RunOnce(). Callbacks must not block: whatever they do, the others
-// wait for. What fails is told by each method; epoll itself failing, which a
-// correct program cannot bring about, ends the program.
+// Owned by whoever runs it, and used by that thread alone; only Post(), Stop()
+// and statistics() may be used by others. Builds for debugging end the program,
+// naming who it was, when another thread uses it while it runs, or a child
+// after fork(2): a reactor stays with the process that made it. Must outlive
+// every Registration and Timer made on it. Every method may be called from
+// inside its callbacks, except Run() and RunOnce(). Callbacks must not block:
+// whatever they do, the others wait for. What fails is told by each method;
+// epoll itself failing, which a correct program cannot bring about, ends the
+// program.
 class Reactor {
  public:
+  // What is timed besides being counted: LoopStatistics.
+  enum class Observe : uint8_t {
+    kNothing,
+    // One more look at the clock in each iteration.
+    kIterations,
+    // And one after each callback: some 20 ns.
+    kCallbacks,
+  };
+
   struct Options {
     // Events taken from the kernel by one wait. 1 to 65536.
     int max_events_per_iteration = 512;
 
+    // Timers that one iteration fires. At least 1.
+    int max_timers_per_iteration = 1024;
+
+    // Tasks that one iteration runs. At least 1.
+    int max_tasks_per_iteration = 1024;
+
     // Tasks that may wait to be run. At least 1.
     size_t max_queued_tasks = 65536;
+
+    Observe observe = Observe::kIterations;
   };
   using Task = absl::AnyInvocable<void() &&>;
 
@@ -136,6 +142,13 @@ class Reactor {
   // Stop(), without waiting.
   void RunOnce(absl::Duration max_wait);
 
+  // For a loop that is not ours: call RunOnce(absl::ZeroDuration()) when
+  // pollable_descriptor() is readable (poll(2), or an epoll set of its own), or
+  // when TimeUntilWork() has passed, whichever is first. Post() and Stop() from
+  // other threads make it readable too.
+  int pollable_descriptor() const { return epoll_; }
+  absl::Duration TimeUntilWork() { return WaitLimit(absl::InfiniteDuration()); }
+
   // Makes Run() return at the end of its iteration. Any thread.
   void Stop();
 
@@ -148,12 +161,18 @@ class Reactor {
   // `handler`. Fails as epoll_ctl(2) does: EPERM for what cannot be polled,
   // ENOMEM, ENOSPC.
   absl::StatusOr<Registration> Register(int descriptor, Interest interest,
+                                        const WatchOptions& options,
                                         IoHandler& handler);
+  absl::StatusOr<Registration> Register(int descriptor, Interest interest,
+                                        IoHandler& handler) {
+    return Register(descriptor, interest, WatchOptions(), handler);
+  }
 
   // Destroys `object` at the end of the iteration, so it may be the one whose
   // callback is running.
   template <typename T>
   void DeleteSoon(std::unique_ptr<T> object) {
+    CheckThread("DeleteSoon()", -1);
     doomed_.push_back({object.release(),
                        [](void* doomed) { delete static_cast<T*>(doomed); }});
   }
@@ -163,8 +182,12 @@ class Reactor {
 
   Kernel& kernel() const { return kernel_; }
 
+  // Any thread.
+  const LoopStatistics& statistics() const { return statistics_; }
+
  private:
   friend class Registration;
+  friend class StallWatchdog;
   friend class Timer;
 
   // What is known of the descriptor that is its index.
@@ -173,6 +196,9 @@ class Reactor {
     // Tells this registration's events from those of earlier ones.
     uint32_t generation = 0;
     Interest interest = Interest::kNone;
+    WatchOptions options;
+    // Not while an exclusive one wants nothing.
+    bool is_in_epoll = false;
   };
   struct Injected {
     int descriptor;
@@ -184,19 +210,37 @@ class Reactor {
     void (*destroy)(void*);
   };
 
-  Reactor(Kernel& kernel, const Options& options)
-      : kernel_(kernel),
-        max_queued_tasks_(options.max_queued_tasks),
-        events_(options.max_events_per_iteration) {}
+  Reactor(Kernel& kernel, const Options& options);
 
   absl::Status OpenDescriptors();
   SysResult Control(int operation, int descriptor, Interest interest);
+  SysResult Change(int descriptor, Interest interest);
   void Unregister(int descriptor);
   Watch* FindWatch(int descriptor, uint32_t generation);
 
+  // Debug builds: that nobody else is using it, now that `what` is called.
+  void CheckThread([[maybe_unused]] const char* what,
+                   [[maybe_unused]] int descriptor) const {
+#ifndef NDEBUG
+    const std::thread::id loop = loop_thread_.load(std::memory_order_relaxed);
+    if (loop != std::thread::id() && loop != std::this_thread::get_id()) {
+      NameOffender(what, descriptor);
+    }
+#endif
+  }
+  [[noreturn]] void NameOffender(const char* what, int descriptor) const;
+  void CheckProcess() const;
+
+  void Iterate(absl::Duration max_wait);
+  bool is_observing() const { return options_.observe != Observe::kNothing; }
+  MonotonicTime Clock() const;
+  // Makes a callback, noted in the log and timed if that is wanted.
+  template <typename Callback>
+  void Call(const Dispatch& dispatch, Callback callback);
+
   absl::Duration WaitLimit(absl::Duration max_wait);
   size_t Wait(absl::Duration limit);
-  void RefreshNow();
+  void ReadIdleSince();
   void DispatchInjected();
   void DispatchEvents(size_t count);
   void FireTimers();
@@ -207,12 +251,23 @@ class Reactor {
   void Wake();
 
   Kernel& kernel_;
-  const size_t max_queued_tasks_;
+  const Options options_;
+  // Only looked at when debugging.
+  const int process_;
   int epoll_ = -1;
   int wake_ = -1;
   bool has_pwait2_ = true;
 
   MonotonicTime now_;
+  // When the last iteration ended or this one began, if that was just now.
+  MonotonicTime idle_since_;
+  bool is_idle_since_fresh_ = false;
+  MonotonicTime last_call_end_;
+  LoopStatistics statistics_;
+  DispatchLog log_;
+  // Odd while it calls back; changes with each call. Read by StallWatchdog.
+  std::atomic<uint64_t> progress_ = 0;
+
   std::vector<epoll_event> events_;
   std::vector<Watch> watches_;
   size_t watch_count_ = 0;
@@ -220,16 +275,22 @@ class Reactor {
   std::vector<Injected> injecting_;
   TimerHeap timers_;
   std::vector<Doomed> doomed_;
+  // Taken from tasks_, and run from next_task_ on.
   std::vector<Task> running_tasks_;
+  size_t next_task_ = 0;
 
   std::atomic<bool> stop_ = false;
-  // The thread that is inside an iteration; none between iterations.
+  // The thread that is inside Run() or RunOnce(); else none.
   std::atomic<std::thread::id> loop_thread_;
+  // Tasks in running_tasks_ that have not run.
+  std::atomic<size_t> unrun_tasks_ = 0;
 
   absl::Mutex mutex_;
   std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   // Whether the loop is sure to look at tasks_: it is awake, or was woken.
   bool wake_sent_ ABSL_GUARDED_BY(mutex_) = false;
+  // When the first of tasks_ was posted.
+  MonotonicTime first_post_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> has_tasks_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -30,6 +31,38 @@
 #include "testing/kernel_under_test.h"
 
 namespace pollux {
+
+// A registration, its handler, and what the handler was told.
+class Watcher final : public IoHandler {
+ public:
+  using Callback = std::function<void(Readiness)>;
+
+  Watcher(Reactor& reactor, int descriptor, Interest interest,
+          Callback on_ready = nullptr)
+      : Watcher(reactor, descriptor, interest, WatchOptions(),
+                std::move(on_ready)) {}
+  Watcher(Reactor& reactor, int descriptor, Interest interest,
+          const WatchOptions& options, Callback on_ready = nullptr)
+      : on_ready_(std::move(on_ready)),
+        registration(*reactor.Register(descriptor, interest, options, *this)) {}
+
+  int calls() const { return calls_; }
+  Readiness last() const { return last_; }
+
+ private:
+  void OnReady(Readiness readiness) override {
+    ++calls_;
+    last_ = readiness;
+    if (on_ready_) on_ready_(readiness);
+  }
+
+  const Callback on_ready_;
+  int calls_ = 0;
+  Readiness last_;
+
+ public:
+  Registration registration;
+};
 
 // A reactor on a kernel under test, which can be made to fail, whose calls are
 // kept, and whose descriptors must all be closed when a test ends.

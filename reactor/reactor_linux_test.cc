@@ -1,7 +1,11 @@
 // What needs threads and the real kernel.
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -10,8 +14,10 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "reactor/io_handler.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/reactor.h"
+#include "reactor/timer.h"
 
 namespace pollux {
 namespace {
@@ -150,6 +156,73 @@ TEST_F(ReactorLinuxTest, ASignalEndsTheWait) {
   reactor_->Stop();
   loop.join();
   sigaction(SIGUSR1, &old, nullptr);
+}
+
+// Somebody else's loop, as it is written everywhere: poll(2) with a timeout.
+class ForeignLoopTest : public ReactorLinuxTest {
+ protected:
+  // Until `done()`.
+  template <typename Predicate>
+  void PollUntil(Predicate done) {
+    while (!done()) {
+      const absl::Duration left =
+          std::min(absl::Ceil(reactor_->TimeUntilWork(), absl::Milliseconds(1)),
+                   absl::Seconds(10));
+      pollfd watched = {.fd = reactor_->pollable_descriptor(),
+                        .events = POLLIN,
+                        .revents = 0};
+      ASSERT_GE(::poll(&watched, 1,
+                       static_cast<int>(absl::ToInt64Milliseconds(left))),
+                0);
+      ++polls_;
+      reactor_->RunOnce(absl::ZeroDuration());
+    }
+  }
+  int polls_ = 0;
+};
+
+TEST_F(ForeignLoopTest, HearsOfDescriptors) {
+  struct Reader final : IoHandler {
+    void OnReady(Readiness) override { ++calls; }
+    int calls = 0;
+  } reader;
+  std::array<int, 2> pair;
+  ASSERT_TRUE(kernel_.SocketPair(AF_UNIX, SOCK_STREAM, 0, pair).ok());
+  Registration registration =
+      *reactor_->Register(pair[0], Interest::kRead, reader);
+  std::thread writer([&] {
+    ASSERT_TRUE(kernel_.Send(pair[1], {"x", 1}, 0).ok());
+  });
+  PollUntil([&] { return reader.calls > 0; });
+  EXPECT_EQ(polls_, 1);
+  writer.join();
+  registration.Reset();
+  for (int end : pair) ASSERT_TRUE(kernel_.Close(end).ok());
+}
+
+TEST_F(ForeignLoopTest, FiresTimers) {
+  bool fired = false;
+  Timer timer(*reactor_, [&] { fired = true; });
+  timer.ArmAfter(absl::Milliseconds(3));
+  PollUntil([&] { return fired; });
+  EXPECT_LE(polls_, 2);
+}
+
+TEST_F(ForeignLoopTest, RunsWhatOtherThreadsPost) {
+  for (int round = 0; round < 100; ++round) {
+    bool ran = false;
+    std::thread poster(
+        [&] { ASSERT_TRUE(reactor_->Post([&] { ran = true; }).ok()); });
+    PollUntil([&] { return ran; });
+    poster.join();
+  }
+}
+
+TEST_F(ForeignLoopTest, RunsWhatItPostsItself) {
+  bool ran = false;
+  ASSERT_TRUE(reactor_->Post([&] { ran = true; }).ok());
+  PollUntil([&] { return ran; });
+  EXPECT_EQ(polls_, 1);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "reactor/monotonic_time.h"
 #include "reactor/reactor.h"
 #include "reactor/timer_heap.h"
 
@@ -27,11 +28,19 @@ class Timer final : private TimerNode {
   // Fires `delay` after Now(), in place of an earlier deadline. Not positive:
   // in the next timer step, never inline. InfiniteDuration(): never.
   void ArmAfter(absl::Duration delay) {
-    reactor_.timers_.Arm(
-        *this, reactor_.Now() + std::max(delay, absl::ZeroDuration()));
+    ArmAt(reactor_.Now() + std::max(delay, absl::ZeroDuration()));
   }
 
-  void Disarm() { reactor_.timers_.Disarm(*this); }
+  // Fires at `deadline`; one that has passed is Now().
+  void ArmAt(MonotonicTime deadline) {
+    reactor_.CheckThread("ArmAt()", -1);
+    reactor_.timers_.Arm(*this, std::max(deadline, reactor_.Now()));
+  }
+
+  void Disarm() {
+    reactor_.CheckThread("Disarm()", -1);
+    reactor_.timers_.Disarm(*this);
+  }
 
   using TimerNode::armed;
 

@@ -1,0 +1,66 @@
+// What is told of a descriptor, and to whom.
+#ifndef POLLUX_REACTOR_IO_HANDLER_H_
+#define POLLUX_REACTOR_IO_HANDLER_H_
+
+#include <cstdint>
+
+namespace pollux {
+
+// What the kernel reported of a descriptor. Hints: the next system call tells
+// the truth, and may well say EAGAIN.
+struct Readiness {
+  bool readable = false;
+  bool writable = false;
+  // EPOLLPRI: exceptional data, such as TCP's urgent byte. Only if asked for.
+  bool priority = false;
+  // EPOLLRDHUP: the peer will send no more. Only if asked for.
+  bool peer_closed = false;
+  // EPOLLERR or EPOLLHUP. Cannot be masked, so it must be acted on even while
+  // nothing else is wanted: else the loop spins.
+  bool broken = false;
+};
+
+// What a handler wants to hear of. Broken descriptors are always told.
+enum class Interest : uint8_t { kNone, kRead, kWrite, kReadWrite };
+
+// When a readiness is told. epoll(7).
+enum class Trigger : uint8_t {
+  // As long as it holds. The default: what was forgotten is told again, and a
+  // forgotten read shows as a visible spin instead of a silent hang.
+  kLevel,
+  // When it begins, or grows: one system call less where a handler reads until
+  // would_block() anyway. Must be drained, within a budget (DrainWithin() in
+  // edge_drain.h), or the rest is never told.
+  kEdge,
+  // Once, then silent until Rearm(): for a descriptor whose handler hands it on
+  // and must not hear of it meanwhile.
+  kOneShot,
+  // As kLevel, but of several epoll sets that wait for the same open file the
+  // kernel wakes one or a few, not all. For listeners that are shared.
+  kExclusive,
+};
+
+// How a descriptor is watched, besides for what.
+struct WatchOptions {
+  Trigger trigger = Trigger::kLevel;
+  // Tell Readiness::priority, whatever the interest is.
+  bool priority_data = false;
+  // Tell Readiness::peer_closed while reading is wanted. Not with kExclusive.
+  bool peer_half_close = false;
+};
+
+// Told when a descriptor is ready. Not owned by the reactor; must outlive its
+// Registration.
+class IoHandler {
+ public:
+  // On the reactor's thread. May register, change or destroy any registration,
+  // its own included; may destroy itself only through DeleteSoon().
+  virtual void OnReady(Readiness readiness) = 0;
+
+ protected:
+  ~IoHandler() = default;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_REACTOR_IO_HANDLER_H_
