@@ -242,6 +242,10 @@ SysResult LinuxKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
   return FromReturn(::waitid(type, id, &info, options));
 }
 
+SysResult LinuxKernel::SchedGetAffinity(pid_t thread, cpu_set_t& cpus) {
+  return FromReturn(::sched_getaffinity(thread, sizeof(cpus), &cpus));
+}
+
 SysResult LinuxKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {
   return FromReturn(::sched_setaffinity(thread, sizeof(cpus), &cpus));
 }

@@ -165,21 +165,35 @@ Reactor::~Reactor() {
 }
 
 void Reactor::Run() {
-  loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  EnterLoop();
+  SetRunningThread(pthread_self());
   while (!stop_.load(std::memory_order_acquire)) {
     Iterate(absl::InfiniteDuration());
   }
   stop_.store(false, std::memory_order_relaxed);
-  is_idle_since_fresh_ = false;
-  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  SetRunningThread(kNoThread);
+  LeaveLoop();
 }
 
 void Reactor::RunOnce(absl::Duration max_wait) {
-  loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  EnterLoop();
   Iterate(std::max(max_wait, absl::ZeroDuration()));
+  LeaveLoop();
+}
+
+void Reactor::EnterLoop() {
+  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+}
+
+void Reactor::LeaveLoop() {
   // Whoever called may take his time.
   is_idle_since_fresh_ = false;
-  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  loop_thread_.store(kNoThread, std::memory_order_relaxed);
+}
+
+void Reactor::SetRunningThread(pthread_t thread) {
+  absl::MutexLock lock(&watch_mutex_);
+  running_thread_ = thread;
 }
 
 void Reactor::Iterate(absl::Duration max_wait) {
@@ -209,8 +223,8 @@ void Reactor::Stop() {
 
 absl::Status Reactor::Post(Task task) {
   // Inside of the loop, it looks at its tasks before it waits again.
-  const bool is_inside = loop_thread_.load(std::memory_order_relaxed) ==
-                         std::this_thread::get_id();
+  const bool is_inside = pthread_equal(
+      loop_thread_.load(std::memory_order_relaxed), pthread_self());
   {
     absl::MutexLock lock(&mutex_);
     const size_t waiting =

@@ -13,7 +13,8 @@
 namespace pollux::http {
 namespace {
 
-constexpr absl::string_view kHead = "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
+constexpr absl::string_view kHead =
+    "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
 
 void BM_ParseHead(benchmark::State& state) {
   RequestParser parser;
