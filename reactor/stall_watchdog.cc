@@ -108,8 +108,9 @@ void StallWatchdog::Unwatch(Reactor& reactor) {
 void StallWatchdog::OnSignal(int, siginfo_t* info, void* context) {
   // kill(2) sends the number alone.
   if (info->si_code != SI_QUEUE) return;
-  const int error = errno;
   auto* capture = static_cast<Capture*>(info->si_value.sival_ptr);
+  if (capture->state.load(std::memory_order_acquire) != Capture::kAsked) return;
+  const int error = errno;
   const Reactor& reactor = *capture->reactor;
   capture->progress = reactor.progress_.load(std::memory_order_relaxed);
   capture->recent = reactor.log_.Recent();
