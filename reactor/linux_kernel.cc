@@ -24,7 +24,12 @@ SysResult FromReturn(int64_t returned) {
 
 // Rounded up: a wait that ends early makes the loop come back for nothing.
 timespec ToTimespecRoundedUp(absl::Duration duration) {
-  return absl::ToTimespec(absl::Ceil(duration, absl::Nanoseconds(1)));
+  // absl::Ceil() divides, which costs more than all the rest.
+  timespec time = absl::ToTimespec(duration);
+  if (absl::DurationFromTimespec(time) < duration) {
+    time = absl::ToTimespec(duration + absl::Nanoseconds(1));
+  }
+  return time;
 }
 
 }  // namespace

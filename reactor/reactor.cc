@@ -210,7 +210,7 @@ void Reactor::Iterate(absl::Duration max_wait) {
   statistics_.iterations.Add();
   if (is_observing()) {
     ReadIdleSince();
-    statistics_.iteration_time.Record(idle_since_ - now_);
+    statistics_.iteration_time.RecordNanos(idle_since_.nanos() - now_.nanos());
   }
   progress_.store(progress_.load(std::memory_order_relaxed) + 1,
                   std::memory_order_relaxed);
@@ -395,7 +395,7 @@ void Reactor::Call(const Dispatch& dispatch, Callback callback) {
   callback();
   if (options_.observe != Observe::kCallbacks) return;
   const MonotonicTime end = Clock();
-  statistics_.callback_time.Record(end - last_call_end_);
+  statistics_.callback_time.RecordNanos(end.nanos() - last_call_end_.nanos());
   last_call_end_ = end;
 }
 
@@ -442,7 +442,8 @@ void Reactor::FireTimers() {
     if (node == nullptr) return;
     statistics_.timers.Add();
     if (is_observing()) {
-      statistics_.timer_lateness.Record(now_ - node->deadline());
+      statistics_.timer_lateness.RecordNanos(now_.nanos() -
+                                             node->deadline().nanos());
     }
     Call({Dispatch::Kind::kTimer, -1, &typeid(*node)},
          [&] { node->OnDeadline(); });
@@ -459,7 +460,9 @@ void Reactor::RunTasks() {
     wake_sent_ = false;
     has_tasks_.store(false, std::memory_order_relaxed);
     unrun_tasks_.store(running_tasks_.size(), std::memory_order_relaxed);
-    if (is_observing()) statistics_.task_wait.Record(now_ - first_post_);
+    if (is_observing()) {
+      statistics_.task_wait.RecordNanos(now_.nanos() - first_post_.nanos());
+    }
   }
   const size_t end = std::min(
       running_tasks_.size(),
