@@ -12,6 +12,7 @@ namespace pollux {
 FakeKernel::~FakeKernel() {
   // A process that ends closes in the order of the numbers.
   for (std::shared_ptr<OpenFile>& file : descriptors_) file.reset();
+  world_.network().files_in_flight().Collect();
 }
 
 size_t FakeKernel::open_descriptors() const {
@@ -64,8 +65,10 @@ SysResult FakeKernel::Dup(int descriptor) {
 SysResult FakeKernel::Close(int descriptor) {
   if (Find(descriptor) == nullptr) return SysResult::Error(EBADF);
   // The number is free before the file learns of it.
-  const std::shared_ptr<OpenFile> file =
+  std::shared_ptr<OpenFile> file =
       std::move(descriptors_[static_cast<size_t>(descriptor)]);
+  file.reset();
+  world_.network().files_in_flight().Collect();
   return SysResult::Ok();
 }
 
