@@ -12,10 +12,13 @@
 #include "absl/types/span.h"
 #include "reactor/net/address.h"
 #include "reactor/sys_result.h"
+#include "testing/fake/network.h"
 #include "testing/fake/open_file.h"
 #include "testing/fake/raw_address.h"
 #include "testing/fake/socket_file.h"
 #include "testing/fake/stream_socket.h"
+#include "testing/fake/udp_socket.h"
+#include "testing/fake/unix_datagram_socket.h"
 #include "testing/fake_kernel.h"
 
 namespace pollux {
@@ -25,18 +28,29 @@ constexpr int kSocketFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 constexpr int kTypes = 0xf;
 
-// There are no other sockets than streams.
+// There are stream and datagram sockets.
 SysResult CheckKind(int domain, int type, int protocol) {
   if ((type & ~(kTypes | kSocketFlags)) != 0) return SysResult::Error(EINVAL);
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) {
     return SysResult::Error(EAFNOSUPPORT);
   }
-  if ((type & kTypes) != SOCK_STREAM) {
+  const bool is_stream = (type & kTypes) == SOCK_STREAM;
+  if (!is_stream && (type & kTypes) != SOCK_DGRAM) {
     return SysResult::Error(ESOCKTNOSUPPORT);
   }
-  const int only = domain == AF_UNIX ? AF_UNIX : IPPROTO_TCP;
+  const int only = domain == AF_UNIX ? AF_UNIX
+                   : is_stream       ? IPPROTO_TCP
+                                     : IPPROTO_UDP;
   return protocol == 0 || protocol == only ? SysResult::Ok()
                                            : SysResult::Error(EPROTONOSUPPORT);
+}
+
+template <typename Socket, typename... Arguments>
+std::array<std::shared_ptr<SocketFile>, 2> MakePair(Arguments&&... arguments) {
+  auto a = std::make_shared<Socket>(arguments...);
+  auto b = std::make_shared<Socket>(arguments...);
+  Socket::Pair(*a, *b);
+  return {std::move(a), std::move(b)};
 }
 
 }  // namespace
@@ -45,8 +59,16 @@ SysResult FakeKernel::Socket(int domain, int type, int protocol) {
   if (const SysResult check = CheckKind(domain, type, protocol); !check.ok()) {
     return check;
   }
-  return WithFlags(std::make_shared<StreamSocket>(world_.network(), domain),
-                   (type & SOCK_NONBLOCK) != 0);
+  Network& network = world_.network();
+  std::shared_ptr<SocketFile> socket;
+  if ((type & kTypes) == SOCK_STREAM) {
+    socket = std::make_shared<StreamSocket>(network, domain);
+  } else if (domain == AF_UNIX) {
+    socket = std::make_shared<UnixDatagramSocket>(network);
+  } else {
+    socket = std::make_shared<UdpSocket>(network, domain);
+  }
+  return WithFlags(std::move(socket), (type & SOCK_NONBLOCK) != 0);
 }
 
 SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
@@ -55,9 +77,10 @@ SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
     return check;
   }
   if (domain != AF_UNIX) return SysResult::Error(EOPNOTSUPP);
-  auto a = std::make_shared<StreamSocket>(world_.network(), domain);
-  auto b = std::make_shared<StreamSocket>(world_.network(), domain);
-  StreamSocket::Pair(*a, *b);
+  Network& network = world_.network();
+  auto [a, b] = (type & kTypes) == SOCK_STREAM
+                    ? MakePair<StreamSocket>(network, domain)
+                    : MakePair<UnixDatagramSocket>(network);
   const bool nonblocking = (type & SOCK_NONBLOCK) != 0;
   const SysResult first = WithFlags(std::move(a), nonblocking);
   if (!first.ok()) return first;

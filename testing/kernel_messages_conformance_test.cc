@@ -156,16 +156,15 @@ class PassingConformanceTest
   int b_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kernels, PassingConformanceTest,
-                         testing::Combine(testing::ValuesIn(KernelsUnderTest()),
-                                          testing::Values(SOCK_STREAM)),
-                         [](const auto& info) {
-                           return absl::StrCat(
-                               std::get<0>(info.param).name,
-                               std::get<1>(info.param) == SOCK_STREAM
-                                   ? "Stream"
-                                   : "Datagram");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, PassingConformanceTest,
+    testing::Combine(testing::ValuesIn(KernelsUnderTest()),
+                     testing::Values(SOCK_STREAM, SOCK_DGRAM)),
+    [](const auto& info) {
+      return absl::StrCat(
+          std::get<0>(info.param).name,
+          std::get<1>(info.param) == SOCK_STREAM ? "Stream" : "Datagram");
+    });
 
 // Bytes in pieces.
 
