@@ -127,6 +127,7 @@ SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
   auto* set = FindAs<EpollSet>(epoll, EINVAL, error);
   if (set == nullptr) return error;
   const MonotonicTime deadline = world_.time().Now() + timeout;
+  set->set_is_waited_on(false);
   world_.time().RunDue();
   while (true) {
     const size_t count = set->Collect(events);
@@ -134,11 +135,14 @@ SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
       world_.NoteWaitReturns();
       return SysResult::Ok(static_cast<int64_t>(count));
     }
+    set->set_is_waited_on(true);
     if (world_.waits_return()) {
       world_.NoteWait(deadline);
       return SysResult::Ok(0);
     }
-    if (!world_.Pass(deadline)) return SysResult::Error(EINTR);
+    const bool passed = world_.Pass(deadline);
+    set->set_is_waited_on(false);
+    if (!passed) return SysResult::Error(EINTR);
   }
 }
 

@@ -133,7 +133,10 @@ Peer& Peer::Do(absl::AnyInvocable<void()> action) {
   });
 }
 
-void Peer::OnFileEvent(OpenFile&, uint32_t) { Schedule(); }
+bool Peer::OnFileEvent(OpenFile&, uint32_t) {
+  Schedule();
+  return true;
+}
 
 void Peer::OnFileGone(OpenFile&) {}
 

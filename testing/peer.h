@@ -89,7 +89,7 @@ class Peer final : private FileWatcher {
   // Returns whether it is done; else it is asked again when something happened.
   using Step = absl::AnyInvocable<bool()>;
 
-  void OnFileEvent(OpenFile& file, uint32_t events) override;
+  bool OnFileEvent(OpenFile& file, uint32_t events) override;
   void OnFileGone(OpenFile& file) override;
 
   Peer& Then(Step step);
