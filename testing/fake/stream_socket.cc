@@ -15,8 +15,14 @@
 namespace pollux {
 namespace {
 
-// A SYN that finds the backlog full is sent again (tcp(7)).
-constexpr absl::Duration kSynRetry = absl::Seconds(1);
+// A SYN that finds the backlog full is sent again: ten times, the first five a
+// second apart, then twice as long each time (net.ipv4.tcp_syn_retries and
+// tcp_syn_linear_timeouts of Linux 6.5).
+constexpr int kSynRetries = 10;
+absl::Duration SynTimeout(int retries) {
+  constexpr int kLinear = 4;
+  return absl::Seconds(1 << std::max(0, retries - kLinear));
+}
 // net.core.somaxconn.
 constexpr size_t kMaxBacklog = 4096;
 
@@ -170,6 +176,7 @@ SysResult StreamSocket::Connect(const Address& address) {
   set_local_address(
       network_.LocalAddress(local_address(), bound_, peer_address()));
   network_.HoldPort(*this);
+  retries_ = 0;
   // Even on the loopback interface the answer comes after the call.
   TryToConnect();
   return SysResult::Error(EINPROGRESS);
@@ -202,7 +209,12 @@ void StreamSocket::TryToConnect() {
     return Done();
   }
   if (listener->HasRoomInBacklog()) return ConnectTo(*listener);
-  retry_ = network_.time().After(kSynRetry, [this] { TryToConnect(); });
+  retry_ = network_.time().After(SynTimeout(retries_), [this] {
+    if (retries_++ < kSynRetries) return TryToConnect();
+    retry_ = 0;
+    set_error(ETIMEDOUT);
+    Done();
+  });
 }
 
 bool StreamSocket::HasRoomInBacklog() const {

@@ -137,7 +137,9 @@ class StreamSocket final : public SocketFile {
   bool wants_space_ = false;
   // Unix: the other end of one that nobody has accepted.
   bool is_embryo_ = false;
+  // TCP: when a SYN is sent again, and how often it was.
   VirtualTime::PlanId retry_ = 0;
+  int retries_ = 0;
 
   size_t backlog_ = 0;
   std::deque<std::shared_ptr<StreamSocket>> accept_queue_;
