@@ -899,6 +899,27 @@ TEST_P(KernelDatagramConformanceTest, ElevenForWhoDoesNotAnswer) {
   EXPECT_EQ(Poll(Datagrams(AF_UNIX)), uint32_t{EPOLLOUT});
 }
 
+TEST_P(KernelDatagramConformanceTest, WhoWaitsIsToldWhenAnothersAreRead) {
+  const std::string name = UnixName("abstract");
+  const int server = BoundTo(name);
+  const int other = Datagrams(AF_UNIX);
+  for (int i = 0; i < 11; ++i) SayTo(other, *Address::Parse(name), "x");
+  const std::string own_name = UnixName("abstract");
+  const int client = BoundTo(own_name);
+  SayTo(other, *Address::Parse(own_name), "for the client");
+  EXPECT_EQ(Connect(client, *Address::Parse(name)), Ok());
+  const int writes = EpollSet();
+  const int reads = EpollSet();
+  EXPECT_EQ(Add(writes, client, EPOLLOUT | kEdge), Ok());
+  EXPECT_EQ(Add(reads, client, EPOLLIN | kEdge), Ok());
+  EXPECT_EQ(Wait(writes, kNow), Events());
+  EXPECT_EQ(Wait(reads, kNow), (Events{{client, EPOLLIN}}));
+  EXPECT_EQ(Recv(server), "x");
+  EXPECT_EQ(Wait(writes, kNow), (Events{{client, EPOLLOUT}}));
+  // There is nothing new to read.
+  EXPECT_EQ(Wait(reads, kNow), Events());
+}
+
 TEST_P(KernelDatagramConformanceTest, WhoWaitsForASocketThatGoesIsTold) {
   const std::string name = UnixName("abstract");
   const int server = BoundTo(name);

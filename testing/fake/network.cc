@@ -122,6 +122,10 @@ SocketFile* Network::FindListener(const Address& address) {
   return listeners[turns_++ % listeners.size()];
 }
 
+bool Network::Hears(const Address& peer, const Address& from) {
+  return peer.port() == 0 ? WithPort(from, 0) == peer : from == peer;
+}
+
 SocketFile* Network::FindReceiver(const Address& from, const Address& to) {
   // Who is connected to the sender comes first, then who has just this address;
   // of several, who was bound last (udp4_lib_lookup2() in net/ipv4/udp.c).
@@ -132,7 +136,7 @@ SocketFile* Network::FindReceiver(const Address& from, const Address& to) {
       continue;
     }
     const bool is_connected = socket->peer_address().length() > 0;
-    if (is_connected && !(socket->peer_address() == from)) continue;
+    if (is_connected && !Hears(socket->peer_address(), from)) continue;
     const int score =
         1 + (is_connected ? 2 : 0) + (IsAny(socket->local_address()) ? 0 : 1);
     if (score < best) continue;

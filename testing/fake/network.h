@@ -64,6 +64,10 @@ class Network {
   // none. With SO_REUSEPORT the datagrams go round.
   SocketFile* FindReceiver(const Address& from, const Address& to);
 
+  // Whether a UDP socket that is connected to `peer` hears `from`: port 0 is
+  // any.
+  static bool Hears(const Address& peer, const Address& from);
+
   // The unix socket of that type with that name. ECONNREFUSED, ENOENT or
   // EPROTOTYPE if there is none.
   SysResult FindUnix(const Address& name, int type, SocketFile*& found) const;

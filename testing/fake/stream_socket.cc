@@ -385,7 +385,11 @@ SysResult StreamSocket::SendUnix(const OutgoingMessage& message) {
   const size_t size = BytesIn(message.pieces);
   // Files, too, are not sent without a byte.
   if (size == 0) return SysResult::Ok(0);
-  if (peer_ == nullptr || peer_->receive_shut_) return SysResult::Error(EPIPE);
+  if (peer_ == nullptr || peer_->receive_shut_) {
+    // They were in the buffer for a moment, and have left it.
+    if (IsWritable()) Notify(kSpaceCame);
+    return SysResult::Error(EPIPE);
+  }
   const size_t count = std::min(size, SpaceAtPeer());
   if (count == 0) return SysResult::Error(EAGAIN);
   Gather(message.pieces, count, peer_->received_);

@@ -57,6 +57,10 @@ SysResult UdpSocket::Connect(const Address& address) {
     return SysResult::Ok();
   }
   if (!BindIfNeeded().ok()) return SysResult::Error(EAGAIN);
+  // As IPV6_V6ONLY has it.
+  if (is_v6() && address.family() == AF_INET) {
+    return SysResult::Error(EAFNOSUPPORT);
+  }
   if (const SysResult check = CheckFamily(address); !check.ok()) return check;
   set_peer_address(Network::Reachable(address));
   set_local_address(Network::Reachable(local_address()));
@@ -77,7 +81,7 @@ void UdpSocket::Disconnect() {
 }
 
 SysResult UdpSocket::GetPeerName(Address& name) const {
-  if (!IsConnected()) return SysResult::Error(ENOTCONN);
+  if (peer_address().port() == 0) return SysResult::Error(ENOTCONN);
   name = peer_address();
   return SysResult::Ok();
 }
@@ -118,7 +122,7 @@ SysResult UdpSocket::SendMessage(const OutgoingMessage& message) {
       network().FindReceiver(datagram.sender->name, to));
   if (receiver == nullptr) {
     // ICMP's answer is for who is connected to that port.
-    if (IsConnected() && peer_address() == to) {
+    if (IsConnected() && Network::Hears(peer_address(), to)) {
       set_error(ECONNREFUSED);
       Notify(EPOLLERR);
     }

@@ -73,10 +73,9 @@ SysResult UnixDatagramSocket::Connect(const Address& address) {
 void UnixDatagramSocket::SetPeer(std::shared_ptr<Sender> peer) {
   const std::shared_ptr<Sender> old = std::exchange(peer_, std::move(peer));
   if (old == nullptr) return;
-  if (waits_for_ == old) {
-    StopWaiting();
-    Notify(kSpaceCame);
-  }
+  if (waits_for_ == old) StopWaiting();
+  // There may be room at the next one.
+  Notify(kSpaceCame);
   if (old == peer_) return;
   // unix_dgram_disconnected() in net/unix/af_unix.c: what the old peer sent is
   // lost, and it is told if it was a connection from both sides.
@@ -123,11 +122,26 @@ SysResult UnixDatagramSocket::SendMessage(const OutgoingMessage& message) {
   if (error() != 0) return SysResult::Error(TakeError());
   if (send_shut()) return SysResult::Error(EPIPE);
   if (self_->unread_bytes >= buffer_bytes) return SysResult::Error(EAGAIN);
+  UnixDatagramSocket* receiver = nullptr;
+  const SysResult found = FindReceiver(message.to, receiver);
+  if (!found.ok()) {
+    // It was in the buffer for a moment, and has left it.
+    if (HasRoomForMore()) Notify(kSpaceCame);
+    return found;
+  }
+  Datagram datagram = {.bytes = "", .sender = self_, .files = message.files};
+  Gather(message.pieces, size, datagram.bytes);
+  self_->unread_bytes += datagram.cost();
+  receiver->Deliver(std::move(datagram));
+  return SysResult::Ok(static_cast<int64_t>(size));
+}
 
-  UnixDatagramSocket* receiver = peer_socket();
-  if (message.to != nullptr) {
+SysResult UnixDatagramSocket::FindReceiver(const Address* to,
+                                           UnixDatagramSocket*& receiver) {
+  receiver = peer_socket();
+  if (to != nullptr) {
     SocketFile* found = nullptr;
-    const SysResult result = network().FindUnix(*message.to, SOCK_DGRAM, found);
+    const SysResult result = network().FindUnix(*to, SOCK_DGRAM, found);
     if (!result.ok()) return result;
     receiver = static_cast<UnixDatagramSocket*>(found);
   } else if (peer_ == nullptr) {
@@ -143,11 +157,7 @@ SysResult UnixDatagramSocket::SendMessage(const OutgoingMessage& message) {
     if (receiver == peer_socket()) WaitForPeer();
     return SysResult::Error(EAGAIN);
   }
-  Datagram datagram = {.bytes = "", .sender = self_, .files = message.files};
-  Gather(message.pieces, size, datagram.bytes);
-  self_->unread_bytes += datagram.cost();
-  receiver->Deliver(std::move(datagram));
-  return SysResult::Ok(static_cast<int64_t>(size));
+  return SysResult::Ok();
 }
 
 void UnixDatagramSocket::OnReceive() { WakeWaiting(kSpaceCame); }

@@ -37,6 +37,8 @@ class UnixDatagramSocket final : public DatagramSocket {
   bool IsWritable() override;
   bool IsConnected() const override { return peer_ != nullptr; }
 
+  // Who gets a datagram to `to`, or without it, and has room for it.
+  SysResult FindReceiver(const Address* to, UnixDatagramSocket*& receiver);
   bool HasRoomForMore() const;
   // Whether it is full for who is not connected to from it.
   bool IsFullFor(const UnixDatagramSocket& sender) const;
