@@ -15,6 +15,7 @@ namespace pollux {
 FakeKernel::~FakeKernel() {
   // A process that ends closes in the order of the numbers.
   for (std::shared_ptr<OpenFile>& file : descriptors_) file.reset();
+  world_.network().files_in_flight().Collect();
 }
 
 size_t FakeKernel::open_descriptors() const {
@@ -78,8 +79,10 @@ SysResult FakeKernel::Close(int descriptor) {
   if (FindAny(descriptor) == nullptr) return SysResult::Error(EBADF);
   close_on_exec_.erase(descriptor);
   // The number is free before the file learns of it.
-  const std::shared_ptr<OpenFile> file =
+  std::shared_ptr<OpenFile> file =
       std::move(descriptors_[static_cast<size_t>(descriptor)]);
+  file.reset();
+  world_.network().files_in_flight().Collect();
   return SysResult::Ok();
 }
 
@@ -175,6 +178,7 @@ SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
   auto* set = FindAs<EpollSet>(epoll, EINVAL, error);
   if (set == nullptr) return error;
   const MonotonicTime deadline = world_.time().Now() + timeout;
+  set->set_is_waited_on(false);
   world_.time().RunDue();
   while (true) {
     const size_t count = set->Collect(events);
@@ -182,11 +186,14 @@ SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
       world_.NoteWaitReturns();
       return SysResult::Ok(static_cast<int64_t>(count));
     }
+    set->set_is_waited_on(true);
     if (world_.waits_return()) {
       world_.NoteWait(deadline);
       return SysResult::Ok(0);
     }
-    if (!world_.Pass(deadline)) return SysResult::Error(EINTR);
+    const bool passed = world_.Pass(deadline);
+    set->set_is_waited_on(false);
+    if (!passed) return SysResult::Error(EINTR);
   }
 }
 

@@ -19,7 +19,8 @@
 #include "testing/fake/open_file.h"
 #include "testing/fake/process_table.h"
 #include "testing/fake/signal_queue.h"
-#include "testing/fake/stream_socket.h"
+#include "testing/fake/socket_file.h"
+#include "testing/fake/socket_message.h"
 #include "testing/fake_world.h"
 
 namespace pollux {
@@ -59,6 +60,9 @@ class FakeKernel final : public Kernel {
 
   // Changes RLIMIT_NOFILE; what is open stays open.
   void set_descriptor_limit(size_t limit) { options_.descriptor_limit = limit; }
+
+  // Who the process is, as SO_PEERCRED tells at the other end of a unix socket.
+  static constexpr const ucred& process() { return SocketFile::kProcess; }
 
   // Open descriptors, but not the three standard ones.
   size_t open_descriptors() const;
@@ -167,8 +171,8 @@ class FakeKernel final : public Kernel {
   // The descriptor as one kind of file; else null and `error` says why.
   template <typename File>
   File* FindAs(int descriptor, int wrong_kind_error, SysResult& error);
-  StreamSocket* FindSocket(int descriptor, SysResult& error) {
-    return FindAs<StreamSocket>(descriptor, ENOTSOCK, error);
+  SocketFile* FindSocket(int descriptor, SysResult& error) {
+    return FindAs<SocketFile>(descriptor, ENOTSOCK, error);
   }
   bool HasFreeDescriptor(size_t lowest = kFirstDescriptor) const;
   // With the O_NONBLOCK and O_CLOEXEC of `flags`: sockets, eventfd, timerfd,
@@ -180,6 +184,15 @@ class FakeKernel final : public Kernel {
   // Where a relative path begins; else null and `error` says why.
   std::shared_ptr<Inode> StartOf(int directory, absl::string_view path,
                                  uint64_t resolve, SysResult& error);
+  // One message of sendmsg(2) or sendmmsg(2), recvmsg(2) or recvmmsg(2).
+  SysResult SendOne(SocketFile& socket, const msghdr& message, int flags);
+  SysResult ReceiveOne(SocketFile& socket, msghdr& message, int flags);
+  // The files of a message's SCM_RIGHTS.
+  SysResult FilesToSend(const SocketFile& socket, const msghdr& message,
+                        FileList& files);
+  // Installs what there is room for in the control buffer, and among the
+  // descriptors.
+  void InstallReceived(const FileList& files, msghdr& message);
 
   // Tries until it would not block, or blocking is not wanted.
   template <typename Try>

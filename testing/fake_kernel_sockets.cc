@@ -12,8 +12,13 @@
 #include "absl/types/span.h"
 #include "reactor/net/address.h"
 #include "reactor/sys_result.h"
+#include "testing/fake/network.h"
 #include "testing/fake/open_file.h"
+#include "testing/fake/raw_address.h"
+#include "testing/fake/socket_file.h"
 #include "testing/fake/stream_socket.h"
+#include "testing/fake/udp_socket.h"
+#include "testing/fake/unix_datagram_socket.h"
 #include "testing/fake_kernel.h"
 
 namespace pollux {
@@ -21,59 +26,61 @@ namespace {
 
 constexpr int kSocketFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
-void FillAddress(const Address& from, int family, sockaddr* address,
-                 socklen_t* length) {
-  if (address == nullptr) return;
-  sockaddr_storage storage = {};
-  socklen_t size = from.length();
-  std::memcpy(&storage, from.data(), sizeof(storage));
-  if (size == 0) {
-    // A socket without a name still has a family.
-    storage.ss_family = static_cast<sa_family_t>(family);
-    size = family == AF_UNIX    ? sizeof(sa_family_t)
-           : family == AF_INET6 ? sizeof(sockaddr_in6)
-                                : sizeof(sockaddr_in);
-  }
-  std::memcpy(address, &storage, std::min(*length, size));
-  *length = size;
-}
+constexpr int kTypes = 0xf;
 
-// There are no other sockets than streams.
-SysResult CheckStream(int domain, int type, int protocol) {
-  constexpr int kTypes = 0xf;
+// There are stream and datagram sockets.
+SysResult CheckKind(int domain, int type, int protocol) {
   if ((type & ~(kTypes | kSocketFlags)) != 0) return SysResult::Error(EINVAL);
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) {
     return SysResult::Error(EAFNOSUPPORT);
   }
-  if ((type & kTypes) != SOCK_STREAM) {
+  const bool is_stream = (type & kTypes) == SOCK_STREAM;
+  if (!is_stream && (type & kTypes) != SOCK_DGRAM) {
     return SysResult::Error(ESOCKTNOSUPPORT);
   }
-  const int only = domain == AF_UNIX ? AF_UNIX : IPPROTO_TCP;
+  const int only = domain == AF_UNIX ? AF_UNIX
+                   : is_stream       ? IPPROTO_TCP
+                                     : IPPROTO_UDP;
   return protocol == 0 || protocol == only ? SysResult::Ok()
                                            : SysResult::Error(EPROTONOSUPPORT);
+}
+
+template <typename Socket, typename... Arguments>
+std::array<std::shared_ptr<SocketFile>, 2> MakePair(Arguments&&... arguments) {
+  auto a = std::make_shared<Socket>(arguments...);
+  auto b = std::make_shared<Socket>(arguments...);
+  Socket::Pair(*a, *b);
+  return {std::move(a), std::move(b)};
 }
 
 }  // namespace
 
 SysResult FakeKernel::Socket(int domain, int type, int protocol) {
-  if (const SysResult check = CheckStream(domain, type, protocol);
-      !check.ok()) {
+  if (const SysResult check = CheckKind(domain, type, protocol); !check.ok()) {
     return check;
   }
-  return InstallWithFlags(
-      std::make_shared<StreamSocket>(world_.network(), domain), type);
+  Network& network = world_.network();
+  std::shared_ptr<SocketFile> socket;
+  if ((type & kTypes) == SOCK_STREAM) {
+    socket = std::make_shared<StreamSocket>(network, domain);
+  } else if (domain == AF_UNIX) {
+    socket = std::make_shared<UnixDatagramSocket>(network);
+  } else {
+    socket = std::make_shared<UdpSocket>(network, domain);
+  }
+  return InstallWithFlags(std::move(socket), type);
 }
 
 SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
                                  std::array<int, 2>& sockets) {
-  if (const SysResult check = CheckStream(domain, type, protocol);
-      !check.ok()) {
+  if (const SysResult check = CheckKind(domain, type, protocol); !check.ok()) {
     return check;
   }
   if (domain != AF_UNIX) return SysResult::Error(EOPNOTSUPP);
-  auto a = std::make_shared<StreamSocket>(world_.network(), domain);
-  auto b = std::make_shared<StreamSocket>(world_.network(), domain);
-  StreamSocket::Pair(*a, *b);
+  Network& network = world_.network();
+  auto [a, b] = (type & kTypes) == SOCK_STREAM
+                    ? MakePair<StreamSocket>(network, domain)
+                    : MakePair<UnixDatagramSocket>(network);
   const SysResult first = InstallWithFlags(std::move(a), type);
   if (!first.ok()) return first;
   const SysResult second = InstallWithFlags(std::move(b), type);
@@ -88,14 +95,14 @@ SysResult FakeKernel::SocketPair(int domain, int type, int protocol,
 SysResult FakeKernel::Bind(int socket, const sockaddr* address,
                            socklen_t length) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
-  return file->Bind(Address::FromSockaddr(address, length));
+  return file->Bind(AddressFrom(address, length));
 }
 
 SysResult FakeKernel::Listen(int socket, int backlog) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   return file == nullptr ? error : file->Listen(backlog);
 }
 
@@ -106,28 +113,27 @@ SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
   if ((flags & ~kSocketFlags) != 0) return SysResult::Error(EINVAL);
   // Linux takes the number first, and so says EMFILE even if nobody waits.
   if (!HasFreeDescriptor()) return SysResult::Error(EMFILE);
-  auto* socket = dynamic_cast<StreamSocket*>(file);
+  auto* socket = dynamic_cast<SocketFile*>(file);
   if (socket == nullptr) return SysResult::Error(ENOTSOCK);
-  std::shared_ptr<StreamSocket> connection;
+  std::shared_ptr<SocketFile> connection;
   const SysResult result =
       Blocking(*socket, 0, [&] { return socket->Accept(connection); });
   if (!result.ok()) return result;
-  FillAddress(connection->peer_address(), connection->family(), peer,
-              peer_length);
+  const SysResult filled = FillAddress(connection->peer_address(),
+                                       connection->family(), peer, peer_length);
+  if (!filled.ok()) return filled;
   return InstallWithFlags(std::move(connection), flags);
 }
 
 SysResult FakeKernel::Connect(int socket, const sockaddr* address,
                               socklen_t length) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
-  const SysResult result =
-      file->Connect(Address::FromSockaddr(address, length));
+  const SysResult result = file->Connect(AddressFrom(address, length));
   if (file->nonblocking() || result.error() != EINPROGRESS) return result;
   return Blocking(*file, 0, [&] {
-    const SysResult again =
-        file->Connect(Address::FromSockaddr(address, length));
+    const SysResult again = file->Connect(AddressFrom(address, length));
     return again.error() == EALREADY ? SysResult::Error(EAGAIN) : again;
   });
 }
@@ -135,22 +141,26 @@ SysResult FakeKernel::Connect(int socket, const sockaddr* address,
 SysResult FakeKernel::GetSockName(int socket, sockaddr* address,
                                   socklen_t* length) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
-  FillAddress(file->local_address(), file->family(), address, length);
-  return SysResult::Ok();
+  return FillAddress(file->local_address(), file->family(), address, length);
 }
 
 SysResult FakeKernel::GetPeerName(int socket, sockaddr* address,
                                   socklen_t* length) {
-  (void)socket, (void)address, (void)length;
-  return SysResult::Error(ENOSYS);
+  SysResult error = SysResult::Ok();
+  SocketFile* file = FindSocket(socket, error);
+  if (file == nullptr) return error;
+  Address name;
+  const SysResult result = file->GetPeerName(name);
+  return result.ok() ? FillAddress(name, file->family(), address, length)
+                     : result;
 }
 
 SysResult FakeKernel::SetSockOpt(int socket, int level, int option,
                                  const void* value, socklen_t length) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   return file == nullptr ? error
                          : file->SetOption(level, option, value, length);
 }
@@ -158,14 +168,14 @@ SysResult FakeKernel::SetSockOpt(int socket, int level, int option,
 SysResult FakeKernel::GetSockOpt(int socket, int level, int option, void* value,
                                  socklen_t* length) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   return file == nullptr ? error
                          : file->GetOption(level, option, value, length);
 }
 
 SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
   return Blocking(*file, flags, [&] { return file->Recv(buffer, flags); });
 }
@@ -173,36 +183,14 @@ SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
 SysResult FakeKernel::Send(int socket, absl::Span<const char> bytes,
                            int flags) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
-  return Blocking(*file, flags, [&] { return file->Send(bytes); });
-}
-
-SysResult FakeKernel::RecvMsg(int socket, msghdr& message, int flags) {
-  (void)socket, (void)message, (void)flags;
-  return SysResult::Error(ENOSYS);
-}
-
-SysResult FakeKernel::SendMsg(int socket, const msghdr& message, int flags) {
-  (void)socket, (void)message, (void)flags;
-  return SysResult::Error(ENOSYS);
-}
-
-SysResult FakeKernel::RecvMMsg(int socket, absl::Span<mmsghdr> messages,
-                               int flags) {
-  (void)socket, (void)messages, (void)flags;
-  return SysResult::Error(ENOSYS);
-}
-
-SysResult FakeKernel::SendMMsg(int socket, absl::Span<mmsghdr> messages,
-                               int flags) {
-  (void)socket, (void)messages, (void)flags;
-  return SysResult::Error(ENOSYS);
+  return Blocking(*file, flags, [&] { return file->Send(bytes, flags); });
 }
 
 SysResult FakeKernel::Shutdown(int socket, int how) {
   SysResult error = SysResult::Ok();
-  StreamSocket* file = FindSocket(socket, error);
+  SocketFile* file = FindSocket(socket, error);
   return file == nullptr ? error : file->Shutdown(how);
 }
 

@@ -1,13 +1,16 @@
 #include "testing/fake_scheduler.h"
 
 #include <gtest/gtest.h>
+#include <sys/epoll.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
 #include "reactor/timer.h"
@@ -78,6 +81,29 @@ TEST(FakeSchedulerTest, HostsTalkToEachOther) {
   EXPECT_TRUE(scheduler.RunUntil([&] { return caller.connected; }));
   // The same number on two hosts is two descriptors.
   EXPECT_EQ(listener.descriptor(), socket.descriptor());
+}
+
+// Two loops of one process, as the scheduler runs them: each waits, and then
+// something comes.
+TEST(FakeSchedulerTest, AnExclusiveEventWakesOneOfThoseWhoWait) {
+  FakeWorld world;
+  world.set_waits_return(true);
+  FakeKernel kernel(world);
+  const int counter = kernel.EventFd(0, 0).descriptor();
+  std::array<int, 2> sets = {};
+  std::array<epoll_event, 1> events;
+  const auto wait = [&](int set, absl::Duration time) {
+    return kernel.EpollPwait2(set, absl::MakeSpan(events), time).value();
+  };
+  for (int& set : sets) {
+    set = kernel.EpollCreate1(0).descriptor();
+    epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {}};
+    ASSERT_TRUE(kernel.EpollCtl(set, EPOLL_CTL_ADD, counter, &event).ok());
+    EXPECT_EQ(wait(set, absl::InfiniteDuration()), 0);
+  }
+  ASSERT_EQ(kernel.Write(counter, {"\1\0\0\0\0\0\0\0", 8}).value(), 8);
+  EXPECT_EQ(wait(sets[0], absl::ZeroDuration()), 1);
+  EXPECT_EQ(wait(sets[1], absl::ZeroDuration()), 0);
 }
 
 std::string OrderOfTasks(uint64_t seed) {

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,6 +35,15 @@ inline constexpr absl::Duration kNow = absl::ZeroDuration();
 
 constexpr SysResult Ok(int64_t value = 0) { return SysResult::Ok(value); }
 constexpr SysResult Error(int error) { return SysResult::Error(error); }
+
+// For GoogleTest.
+inline void PrintTo(SysResult result, std::ostream* out) {
+  if (result.ok()) {
+    *out << result.value();
+  } else {
+    *out << ::strerrorname_np(result.error());
+  }
+}
 
 // Events by data, which in these tests is the descriptor.
 using Events = std::map<int, uint32_t>;

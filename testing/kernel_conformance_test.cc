@@ -986,6 +986,32 @@ TEST_P(KernelConformanceTest, ExclusiveIsForAddingOnly) {
   EXPECT_EQ(Remove(set, counter), Ok());
 }
 
+TEST_P(KernelConformanceTest, ExclusiveEventsAreForAllIfNobodyWaits) {
+  // Who waits when it comes takes it alone, or nearly: see
+  // //testing/fake:epoll_set_test.
+  const int listener = TcpListener();
+  constexpr uint32_t kExclusive = EPOLLEXCLUSIVE;
+  const int shared = EpollSet();
+  const int first = EpollSet();
+  const int second = EpollSet();
+  const int edge = EpollSet();
+  EXPECT_EQ(Add(shared, listener, EPOLLIN), Ok());
+  EXPECT_EQ(Add(first, listener, EPOLLIN | kExclusive), Ok());
+  EXPECT_EQ(Add(second, listener, EPOLLIN | EPOLLOUT | kExclusive), Ok());
+  EXPECT_EQ(Add(edge, listener, EPOLLIN | kEdge | kExclusive), Ok());
+  const int client = Socket(AF_INET);
+  EXPECT_EQ(Connect(client, AddressOf(listener)), Error(EINPROGRESS));
+  for (int set : {shared, first, second, edge}) {
+    EXPECT_EQ(Wait(set), (Events{{listener, EPOLLIN}}));
+  }
+  EXPECT_EQ(Wait(edge, kNow), Events());
+  EXPECT_EQ(Wait(first, kNow), (Events{{listener, EPOLLIN}}));
+  Accept(listener);
+  for (int set : {shared, first, second}) {
+    EXPECT_EQ(Wait(set, kNow), Events());
+  }
+}
+
 TEST_P(KernelConformanceTest, ADescriptorIsAddedOnce) {
   const int counter = EventFd(1);
   const int set = EpollSet();

@@ -12,12 +12,14 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,8 +45,12 @@ namespace {
 using Call = Step::Call;
 
 // Seeds of a run, and the steps of each.
-constexpr int64_t kSeeds = 40;
+constexpr int64_t kSeeds = 80;
 constexpr size_t kSteps = 1000;
+
+// Of one call: more than a unix datagram socket takes from who it does not
+// answer.
+constexpr int64_t kMostMessages = 12;
 
 // Unix paths of a script.
 constexpr int kPaths = 31;
@@ -79,6 +85,7 @@ class SideBySide {
             [this](int descriptor) { return fake_kernel_.Dup(descriptor); },
             FirstDescriptorOfScripts(fake_kernel_), name_) {}
   ~SideBySide() {
+    ::close(echo_);
     for (int i = 0; i < kPaths; ++i) {
       ::unlink(absl::StrCat(name_, i).c_str());
     }
@@ -94,6 +101,7 @@ class SideBySide {
     const Outcome fake = fake_.Run(step);
     Outcome real = linux_.Run(step);
     const absl::Time deadline = absl::Now() + kPatience;
+    AwaitDatagrams(step.call);
     if (step.call == Call::kShutdown) AwaitFin(step.descriptor, deadline);
     if (step.call == Call::kAccept && real.result.ok()) {
       // Its listener may have been shut down before it listened.
@@ -148,6 +156,12 @@ class SideBySide {
         return real.result.error() == EALREADY;
       case Call::kGetError:
         return real.text == "none";
+      // It is connected as long as its end has not come.
+      case Call::kGetPeerName:
+        return real.result.ok();
+      case Call::kRecvMMsg:
+        return real.result.error() == EAGAIN;
+      case Call::kRecvMsg:
       case Call::kRecv:
       case Call::kRead:
         return real.result.error() == EAGAIN ||
@@ -162,6 +176,26 @@ class SideBySide {
                            });
       default:
         return false;
+    }
+  }
+
+  // Allowed: datagrams, and ICMP's answers to them, take the same way. What is
+  // sent behind them is there when they are.
+  void AwaitDatagrams(Call call) {
+    switch (call) {
+      case Call::kSend:
+      case Call::kSendTo:
+      case Call::kSendMsg:
+      case Call::kSendMMsg:
+      case Call::kPass:
+      case Call::kWrite: {
+        char byte = 0;
+        EXPECT_EQ(::send(echo_, &byte, sizeof(byte), 0), 1);
+        EXPECT_EQ(::recv(echo_, &byte, sizeof(byte), 0), 1);
+        break;
+      }
+      default:
+        break;
     }
   }
 
@@ -183,7 +217,8 @@ class SideBySide {
   }
 
   void RunAgain(const Step& step, const Outcome& fake, Outcome& real) {
-    const bool reads = step.call == Call::kRecv || step.call == Call::kRead;
+    const bool reads = step.call == Call::kRecv ||
+                       step.call == Call::kRecvMsg || step.call == Call::kRead;
     if (step.call == Call::kEpollWait) {
       // The events of one wait may come in two.
       for (const auto& [data, events] : linux_.Run(step).events) {
@@ -202,6 +237,21 @@ class SideBySide {
     }
   }
 
+  // A UDP socket that is connected to itself.
+  static int MakeEcho() {
+    const int echo = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = {};
+    socklen_t length = sizeof(address);
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(echo, raw, length), 0);
+    EXPECT_EQ(::getsockname(echo, raw, &length), 0);
+    EXPECT_EQ(::connect(echo, raw, length), 0);
+    return echo;
+  }
+
+  const int echo_ = MakeEcho();
   LinuxKernel linux_kernel_;
   FakeKernel fake_kernel_;
   // Unix names of this run begin with it.
@@ -214,18 +264,25 @@ class SideBySide {
 // Makes up steps that mostly make sense, from what came of those before.
 //
 // Allowed, by not being asked for:
-// - SO_REUSEPORT: which listener gets a connection is a hash of its ports.
-// - SO_REUSEADDR after bind(2): Linux remembers what it was.
-// - A socket that connects to itself.
+// - SO_REUSEPORT: which socket gets a connection or a datagram is a hash of its
+//   ports.
+// - SO_REUSEADDR after bind(2): Linux remembers what it was. With UDP: who of
+//   several gets a datagram depends on who was connected when.
+// - A TCP socket that connects to itself.
 // - bind(2) to the port of a connection: Linux remembers those that are over
 //   (TIME_WAIT), the fake kernel does not.
+// - bind(2) to a port of the other protocol, TCP or UDP: it may be somebody
+//   else's.
 // - More than eight bytes for an eventfd, which only new kernels refuse.
 // - More than a few KiB on the way, and backlogs that get full: see the tests
 //   of their own below and in kernel_conformance_test.
+// - Unix sockets in messages: those that nobody can receive any more are closed
+//   by Linux in its own time. See kernel_messages_conformance_test.
+// - IPv4 on IPv6 sockets: the fake has none, so all have IPV6_V6ONLY.
 class Generator {
  public:
   explicit Generator(uint64_t seed)
-      : random_(seed), kinds_(ScriptRunner::kMaxDescriptors) {}
+      : random_(seed), files_(ScriptRunner::kMaxDescriptors) {}
 
   Step Next() {
     ++steps_;
@@ -240,7 +297,10 @@ class Generator {
     }
     if (!sets.empty() && random_.Chance(25)) return Watch(Pick(sets));
     if (random_.Chance(4)) return Nonsense();
-    const int descriptor = Pick(Open());
+    // Often the same one again: queues get long, and are emptied.
+    const bool again = random_.Chance(40) && FileOf(last_) != nullptr;
+    const int descriptor = again ? last_ : Pick(Open());
+    last_ = descriptor;
     if (random_.Chance(5)) return With(Call::kClose, descriptor);
     if (random_.Chance(1)) return With(Call::kDup, descriptor);
     return Sensible(descriptor);
@@ -249,50 +309,64 @@ class Generator {
   // Told of every step that Next() gave.
   void Learn(const Step& step, const Outcome& outcome) {
     const bool ok = outcome.result.ok();
-    const std::shared_ptr<Kind> kind = KindOf(step.descriptor);
+    const std::shared_ptr<File> file = FileOf(step.descriptor);
+    const int domain = static_cast<int>(step.number);
     switch (step.call) {
       case Call::kSocket:
         if (ok) {
           Made(outcome.result.value(),
-               step.number == AF_UNIX ? Kind::kUnix : Kind::kTcp);
+               {.kind = domain == AF_UNIX ? Kind::kUnix : Kind::kTcp,
+                .family = domain});
         }
         break;
+      case Call::kDatagramSocket:
+        if (ok) Made(outcome.result.value(), {Kind::kDatagrams, domain});
+        break;
       case Call::kSocketPair:
-        if (ok) {
-          // "3 and 5".
-          const size_t space = outcome.text.find(' ');
-          for (const std::string& number :
-               {outcome.text.substr(0, space),
-                outcome.text.substr(outcome.text.rfind(' ') + 1)}) {
-            Made(std::stoi(number), Kind::kConnection);
-          }
+      case Call::kDatagramPair:
+        for (int descriptor : outcome.descriptors) {
+          Made(descriptor, {step.call == Call::kSocketPair ? Kind::kConnection
+                                                           : Kind::kDatagrams,
+                            domain});
+        }
+        break;
+      case Call::kRecvMsg:
+        // Nobody keeps account of what was sent.
+        for (int descriptor : outcome.descriptors) {
+          Made(descriptor, {Kind::kReceived, AF_UNSPEC});
         }
         break;
       case Call::kEventFd:
-        if (ok) Made(outcome.result.value(), Kind::kEventFd);
+        if (ok) Made(outcome.result.value(), {Kind::kEventFd, AF_UNSPEC});
         break;
       case Call::kEpollCreate:
-        if (ok) Made(outcome.result.value(), Kind::kEpoll);
+        if (ok) Made(outcome.result.value(), {Kind::kEpoll, AF_UNSPEC});
         break;
       case Call::kDup:
-        if (ok) KindOf(static_cast<int>(outcome.result.value())) = kind;
+        if (ok) FileOf(static_cast<int>(outcome.result.value())) = file;
         break;
       case Call::kAccept:
-        if (ok) Made(outcome.result.value(), Kind::kConnection);
+        if (ok) {
+          Made(outcome.result.value(), {Kind::kConnection, file->family});
+        }
         break;
       case Call::kClose:
-        KindOf(step.descriptor) = nullptr;
+        FileOf(step.descriptor) = nullptr;
         break;
       case Call::kBind:
-        if (ok && *kind == Kind::kTcp) *kind = Kind::kBoundTcp;
-        if (ok && *kind == Kind::kUnix) *kind = Kind::kBoundUnix;
+        if (ok && file->kind == Kind::kTcp) file->kind = Kind::kBoundTcp;
+        if (ok && file->kind == Kind::kUnix) file->kind = Kind::kBoundUnix;
         break;
       case Call::kListen:
-        if (ok) *kind = Kind::kListener;
+        if (ok) file->kind = Kind::kListener;
+        break;
+      case Call::kShutdown:
+        if (file != nullptr) file->was_shut_down = true;
         break;
       case Call::kConnect:
+        if (file != nullptr && file->kind == Kind::kDatagrams) break;
         if (ok || outcome.result.error() == EINPROGRESS) {
-          *kind = Kind::kConnection;
+          file->kind = Kind::kConnection;
         }
         break;
       default:
@@ -308,26 +382,35 @@ class Generator {
     kBoundUnix,
     kListener,
     kConnection,
+    kDatagrams,
     kEventFd,
     kEpoll,
+    // Came in a message.
+    kReceived,
+  };
+  struct File {
+    Kind kind;
+    int family;
+    // Its port is told, but no longer its own.
+    bool was_shut_down = false;
   };
 
   static Step With(Call call, int descriptor, int64_t number = 0) {
     return {.call = call, .descriptor = descriptor, .number = number};
   }
 
-  std::shared_ptr<Kind>& KindOf(int descriptor) {
-    return kinds_[static_cast<size_t>(descriptor)];
+  std::shared_ptr<File>& FileOf(int descriptor) {
+    return files_[static_cast<size_t>(descriptor)];
   }
-  void Made(int64_t descriptor, Kind kind) {
-    KindOf(static_cast<int>(descriptor)) = std::make_shared<Kind>(kind);
+  void Made(int64_t descriptor, const File& file) {
+    FileOf(static_cast<int>(descriptor)) = std::make_shared<File>(file);
   }
 
   std::vector<int> Of(std::vector<Kind> wanted) const {
     std::vector<int> found;
-    for (size_t i = 0; i < kinds_.size(); ++i) {
-      if (kinds_[i] != nullptr &&
-          std::count(wanted.begin(), wanted.end(), *kinds_[i]) > 0) {
+    for (size_t i = 0; i < files_.size(); ++i) {
+      if (files_[i] != nullptr &&
+          std::count(wanted.begin(), wanted.end(), files_[i]->kind) > 0) {
         found.push_back(static_cast<int>(i));
       }
     }
@@ -335,8 +418,8 @@ class Generator {
   }
   std::vector<int> Open() const {
     std::vector<int> found;
-    for (size_t i = 0; i < kinds_.size(); ++i) {
-      if (kinds_[i] != nullptr) found.push_back(static_cast<int>(i));
+    for (size_t i = 0; i < files_.size(); ++i) {
+      if (files_[i] != nullptr) found.push_back(static_cast<int>(i));
     }
     return found;
   }
@@ -351,12 +434,15 @@ class Generator {
     return random_.Chance(70) ? random_.Between(1, 20)
                               : random_.Between(1, 1000);
   }
+  // Many of them fit into any buffer.
+  int64_t DatagramSize() { return random_.Between(0, 20); }
+  int WhichLetters() const { return static_cast<int>(steps_ % 26); }
 
   Step Sending(Call call, int descriptor) {
     return {.call = call,
             .descriptor = descriptor,
             .number = Size(),
-            .flags = static_cast<int>(steps_ % 26)};
+            .flags = WhichLetters()};
   }
 
   uint32_t Events() {
@@ -382,21 +468,27 @@ class Generator {
         return {.call = Call::kEpollCreate, .flags = random_.Chance(5) ? 1 : 0};
       }
     }
-    if (roll < 25) {
+    if (roll < 28) {
       return {.call = Call::kEventFd,
               .number = random_.Between(0, 2),
               .flags = random_.Chance(30)  ? EFD_SEMAPHORE
                        : random_.Chance(3) ? 1 << 5
                                            : 0};
     }
-    if (roll < 45) {
+    if (roll < 40) {
       return {.call = Call::kSocketPair,
               .number = random_.Chance(95) ? AF_UNIX : AF_INET};
     }
-    return {.call = Call::kSocket,
-            .number = random_.Chance(70)   ? AF_INET
-                      : random_.Chance(97) ? AF_UNIX
-                                           : 999};
+    if (roll < 46) {
+      return {.call = Call::kDatagramPair,
+              .number = random_.Chance(95) ? AF_UNIX : AF_INET6};
+    }
+    const int64_t domain = random_.Chance(45)   ? AF_INET
+                           : random_.Chance(45) ? AF_INET6
+                           : random_.Chance(97) ? AF_UNIX
+                                                : 999;
+    return {.call = roll < 75 ? Call::kSocket : Call::kDatagramSocket,
+            .number = domain};
   }
 
   Step Watch(int set) {
@@ -428,77 +520,273 @@ class Generator {
   }
 
   Step Safe(Step step) {
-    const std::shared_ptr<Kind> file = KindOf(step.descriptor);
-    const Kind kind = file == nullptr ? Kind::kEpoll : *file;
+    const std::shared_ptr<File> file = FileOf(step.descriptor);
+    const Kind kind = file == nullptr ? Kind::kEpoll : file->kind;
+    const bool is_datagrams = kind == Kind::kDatagrams;
     if (step.call == Call::kReuseAddress && kind != Kind::kTcp) {
       step.call = Call::kGetError;
     }
+    if (step.call == Call::kDisconnect && !is_datagrams) {
+      step.call = Call::kGetError;
+    }
     if (step.call == Call::kConnect && step.place == Place::kOfDescriptor &&
-        step.number == step.descriptor) {
+        !is_datagrams && step.number == step.descriptor) {
       step.place = Place::kNobody;
+    }
+    if (step.call == Call::kBind && step.place == Place::kOfDescriptor) {
+      const std::shared_ptr<File> other = FileOf(static_cast<int>(step.number));
+      if (other != nullptr && other->family != AF_UNIX &&
+          (is_datagrams != (other->kind == Kind::kDatagrams) ||
+           other->was_shut_down)) {
+        step.place = Place::kTooShort;
+      }
     }
     if (step.call == Call::kListen) step.number = 100;
     if (step.call == Call::kRecv) step.flags &= MSG_PEEK;
-    if (step.call == Call::kWrite && kind == Kind::kEventFd) step.number %= 9;
+    if (step.call == Call::kRecvMsg) {
+      step.number = std::clamp<int64_t>(step.number, 0, 4096);
+      step.bytes = std::clamp<int64_t>(step.bytes, 0, 100);
+      step.flags &= MSG_PEEK | MSG_TRUNC;
+    }
+    if (step.call == Call::kRecvMMsg) step.flags &= MSG_PEEK;
+    if (step.call == Call::kRecvMMsg || step.call == Call::kSendMMsg) {
+      step.number = std::clamp<int64_t>(step.number, 0, kMostMessages);
+      step.bytes = std::clamp<int64_t>(step.bytes, 0, 20);
+    }
+    if (step.call == Call::kSendTo) {
+      step.number = std::clamp<int64_t>(step.number, 0, 3);
+      step.bytes = std::clamp<int64_t>(step.bytes, 0, 20);
+    }
+    if (step.call == Call::kPass) step = SafePass(step);
+    const bool sends = step.call == Call::kSend ||
+                       step.call == Call::kSendMsg || step.call == Call::kPass;
+    if (sends && is_datagrams) step.number %= 21;
+    if (step.call == Call::kWrite &&
+        (kind == Kind::kEventFd || kind == Kind::kReceived || is_datagrams)) {
+      step.number %= 9;
+    }
+    // More bytes than eight, in pieces, for what may be an eventfd.
+    if (step.call == Call::kWrite && kind == Kind::kReceived) {
+      step.call = Call::kSend;
+    }
     return step;
   }
 
-  Step Bind(int descriptor, bool unix_name) {
+  // Unix sockets and sets are not passed.
+  Step SafePass(Step step) {
+    step.bytes = std::clamp<int64_t>(step.bytes, 0, 3);
+    const std::shared_ptr<File> other = FileOf(step.other);
+    if (other != nullptr &&
+        (other->family == AF_UNIX || other->kind == Kind::kEpoll)) {
+      step.bytes = 0;
+    }
+    return step;
+  }
+
+  static Place Somewhere(int family) {
+    return family == AF_INET6 ? Place::kLoopback6 : Place::kLoopback;
+  }
+  static Place Nobody(int family) {
+    return family == AF_INET6 ? Place::kNobody6 : Place::kNobody;
+  }
+  static Place Everywhere(int family) {
+    return family == AF_INET6 ? Place::kEverywhere6 : Place::kEverywhere;
+  }
+  // Now and then another one.
+  int FamilyNear(int descriptor) {
+    static constexpr int kFamilies[] = {AF_INET, AF_INET6, AF_UNIX};
+    const int family = FileOf(descriptor)->family;
+    return random_.Chance(4) || family == AF_UNSPEC
+               ? kFamilies[random_.Below(std::size(kFamilies))]
+               : family;
+  }
+
+  Step Bind(int descriptor) {
     Step step = With(Call::kBind, descriptor, random_.Between(0, 3));
+    const int family = FamilyNear(descriptor);
     const uint64_t roll = random_.Below(100);
     if (roll < 4) {
       step.place = Place::kTooShort;
     } else if (roll < 16) {
       step.place = Place::kOfDescriptor;
-      step.number = Pick(Of({Kind::kTcp, Kind::kBoundTcp, Kind::kUnix,
-                             Kind::kBoundUnix, Kind::kListener}));
-    } else if (unix_name) {
+      step.number =
+          Pick(Of({Kind::kTcp, Kind::kBoundTcp, Kind::kUnix, Kind::kBoundUnix,
+                   Kind::kListener, Kind::kDatagrams}));
+    } else if (family == AF_UNIX) {
       step.place = random_.Chance(60) ? Place::kAbstractName : Place::kPath;
-      if (step.place == Place::kPath)
+      if (step.place == Place::kPath) {
         step.number = random_.Between(0, kPaths - 1);
+      }
     } else {
-      step.place = random_.Chance(70) ? Place::kLoopback : Place::kEverywhere;
+      step.place = random_.Chance(70) ? Somewhere(family) : Everywhere(family);
     }
-    return step;
+    return Safe(step);
   }
 
-  Step Connect(int descriptor, bool unix_name) {
-    Step step = With(Call::kConnect, descriptor, random_.Between(0, 3));
-    const std::vector<int> listeners = Of({Kind::kListener});
+  // Fills in where to: mostly to one of `wanted`.
+  Step To(Step step, const std::vector<int>& wanted) {
+    const int family = FamilyNear(step.descriptor);
     const uint64_t roll = random_.Below(100);
+    step.number = random_.Between(0, 3);
     if (roll < 4) {
       step.place = Place::kTooShort;
     } else if (roll < 10) {
       step.place = Place::kOfDescriptor;
       step.number = Pick(Open());
-    } else if (roll < 75 && !listeners.empty()) {
+    } else if (roll < 75 && !wanted.empty()) {
       step.place = Place::kOfDescriptor;
-      step.number = Pick(listeners);
-    } else if (unix_name) {
+      step.number = Pick(wanted);
+    } else if (family == AF_UNIX) {
       step.place = random_.Chance(60) ? Place::kAbstractName : Place::kPath;
     } else {
-      step.place = Place::kNobody;
+      step.place = Nobody(family);
     }
     return Safe(step);
   }
 
+  // Those of a kind; if there are any of its family, those.
+  std::vector<int> Near(int descriptor, Kind kind) {
+    std::vector<int> found;
+    for (int other : Of({kind})) {
+      if (FileOf(other)->family == FileOf(descriptor)->family) {
+        found.push_back(other);
+      }
+    }
+    return found.empty() ? Of({kind}) : found;
+  }
+
+  Step Connect(int descriptor) {
+    const bool is_datagrams = FileOf(descriptor)->kind == Kind::kDatagrams;
+    return To(
+        With(Call::kConnect, descriptor),
+        Near(descriptor, is_datagrams ? Kind::kDatagrams : Kind::kListener));
+  }
+
+  Step Receiving(int descriptor) {
+    const uint64_t roll = random_.Below(100);
+    const int64_t most = random_.Chance(70) ? 4096 : Size();
+    const int peek = random_.Chance(10) ? MSG_PEEK : 0;
+    if (roll < 50) {
+      return {.call = Call::kRecv,
+              .descriptor = descriptor,
+              .number = most,
+              .flags = peek};
+    }
+    if (roll < 60) return With(Call::kRead, descriptor, most);
+    if (roll < 66) {
+      return Safe({.call = Call::kRecvMMsg,
+                   .descriptor = descriptor,
+                   .number = random_.Between(0, kMostMessages),
+                   .bytes = DatagramSize(),
+                   .flags = peek});
+    }
+    const int64_t control = random_.Chance(60) ? 64 : random_.Between(0, 40);
+    return Safe({.call = Call::kRecvMsg,
+                 .descriptor = descriptor,
+                 .number = most,
+                 .bytes = control,
+                 .flags = peek | (random_.Chance(10) ? MSG_TRUNC : 0)});
+  }
+
+  Step Passing(int descriptor) {
+    return Safe({.call = Call::kPass,
+                 .descriptor = descriptor,
+                 .other = random_.Chance(95)
+                              ? Pick(Open())
+                              : static_cast<int>(random_.Below(
+                                    ScriptRunner::kMaxDescriptors)),
+                 .number = DatagramSize(),
+                 .bytes = random_.Between(0, 3),
+                 .flags = WhichLetters()});
+  }
+
+  Step SendingMessage(int descriptor) {
+    return Safe(random_.Chance(80)
+                    ? Sending(Call::kSendMsg, descriptor)
+                    : Step{.call = Call::kSendMMsg,
+                           .descriptor = descriptor,
+                           .number = random_.Between(0, kMostMessages),
+                           .bytes = DatagramSize(),
+                           .flags = WhichLetters()});
+  }
+
+  Step OnDatagrams(int descriptor) {
+    const uint64_t roll = random_.Below(100);
+    if (roll < 12) return Bind(descriptor);
+    if (roll < 22) return Connect(descriptor);
+    if (roll < 25) return With(Call::kDisconnect, descriptor);
+    if (roll < 40) {
+      Step step = {.call = Call::kSendTo,
+                   .descriptor = descriptor,
+                   .bytes = DatagramSize(),
+                   .flags = WhichLetters()};
+      return To(step, Near(descriptor, Kind::kDatagrams));
+    }
+    if (roll < 50) return Safe(Sending(Call::kSend, descriptor));
+    if (roll < 56) return SendingMessage(descriptor);
+    if (roll < 62) return Passing(descriptor);
+    if (roll < 88) return Receiving(descriptor);
+    return OnAnySocket(descriptor);
+  }
+
+  // What can be asked of every socket.
+  Step OnAnySocket(int descriptor) {
+    static constexpr int kOptions[] = {SO_TYPE,       SO_DOMAIN, SO_PROTOCOL,
+                                       SO_ACCEPTCONN, SO_LINGER, SO_REUSEADDR,
+                                       9999};
+    switch (random_.Below(13)) {
+      case 0:
+      case 1:
+        return With(Call::kShutdown, descriptor,
+                    random_.Chance(3) ? 7 : random_.Between(0, 2));
+      case 2:
+        return With(Call::kLinger, descriptor, random_.Between(0, 2));
+      case 3:
+        return With(Call::kGetSockName, descriptor);
+      case 4:
+      case 5:
+        return With(Call::kGetPeerName, descriptor);
+      case 6:
+        return Connect(descriptor);
+      case 7:
+        return Receiving(descriptor);
+      case 8:
+        return Safe(Sending(Call::kSend, descriptor));
+      case 9:
+        return With(Call::kGetOption, descriptor,
+                    kOptions[random_.Below(std::size(kOptions))]);
+      case 10:
+        return To({.call = Call::kSendTo,
+                   .descriptor = descriptor,
+                   .bytes = DatagramSize(),
+                   .flags = WhichLetters()},
+                  Open());
+      case 11:
+        // Also if it is connected; with IP see above.
+        if (FileOf(descriptor)->family == AF_UNIX) return Bind(descriptor);
+        [[fallthrough]];
+      default:
+        return With(Call::kGetError, descriptor);
+    }
+  }
+
   Step Sensible(int descriptor) {
     const uint64_t roll = random_.Below(100);
-    const Kind kind = *KindOf(descriptor);
-    switch (kind) {
+    switch (FileOf(descriptor)->kind) {
       case Kind::kTcp:
       case Kind::kUnix:
-        if (roll < 45) return Bind(descriptor, kind == Kind::kUnix);
-        if (roll < 85) return Connect(descriptor, kind == Kind::kUnix);
-        if (roll < 90 && kind == Kind::kTcp) {
-          return With(Call::kReuseAddress, descriptor, random_.Between(0, 1));
+        if (roll < 45) return Bind(descriptor);
+        if (roll < 85) return Connect(descriptor);
+        if (roll < 90) {
+          return Safe(
+              With(Call::kReuseAddress, descriptor, random_.Between(0, 1)));
         }
         break;
       case Kind::kBoundTcp:
       case Kind::kBoundUnix:
         if (roll < 65) return With(Call::kListen, descriptor, 100);
-        if (roll < 75) return Bind(descriptor, kind == Kind::kBoundUnix);
-        if (roll < 85) return Connect(descriptor, kind == Kind::kBoundUnix);
+        if (roll < 75) return Bind(descriptor);
+        if (roll < 85) return Connect(descriptor);
         break;
       case Kind::kListener:
         if (roll < 80) {
@@ -509,15 +797,14 @@ class Generator {
         if (roll < 82) return With(Call::kListen, descriptor, 100);
         break;
       case Kind::kConnection:
-        if (roll < 38) return Sending(Call::kSend, descriptor);
-        if (roll < 75) {
-          return {.call = random_.Chance(90) ? Call::kRecv : Call::kRead,
-                  .descriptor = descriptor,
-                  .number = random_.Chance(70) ? 4096 : Size(),
-                  .flags = random_.Chance(10) ? MSG_PEEK : 0};
-        }
-        if (roll < 80) return Sending(Call::kWrite, descriptor);
+        if (roll < 24) return Sending(Call::kSend, descriptor);
+        if (roll < 36) return SendingMessage(descriptor);
+        if (roll < 46) return Passing(descriptor);
+        if (roll < 80) return Receiving(descriptor);
+        if (roll < 84) return Sending(Call::kWrite, descriptor);
         break;
+      case Kind::kDatagrams:
+        return OnDatagrams(descriptor);
       case Kind::kEventFd:
         if (roll < 50) {
           return With(Call::kWriteCount, descriptor,
@@ -526,33 +813,23 @@ class Generator {
                                            : random_.Between(0, 3));
         }
         return With(Call::kRead, descriptor, random_.Chance(95) ? 8 : 7);
+      case Kind::kReceived:
+        if (roll < 40) return With(Call::kClose, descriptor);
+        if (roll < 60) return Receiving(descriptor);
+        if (roll < 70) return Sending(Call::kSend, descriptor);
+        if (roll < 80) return With(Call::kWriteCount, descriptor, 1);
+        if (roll < 90) return With(Call::kGetPeerName, descriptor);
+        return With(Call::kGetError, descriptor);
       case Kind::kEpoll:
         break;
     }
-    // What can be asked of every socket.
-    switch (random_.Below(8)) {
-      case 0:
-      case 1:
-        return With(Call::kShutdown, descriptor,
-                    random_.Chance(3) ? 7 : random_.Between(0, 2));
-      case 2:
-        return With(Call::kLinger, descriptor, random_.Between(0, 1));
-      case 3:
-        return With(Call::kGetSockName, descriptor);
-      case 4:
-        return Connect(descriptor, random_.Chance(20));
-      case 5:
-        return With(Call::kRecv, descriptor, Size());
-      case 6:
-        return Sending(Call::kSend, descriptor);
-      default:
-        return With(Call::kGetError, descriptor);
-    }
+    return OnAnySocket(descriptor);
   }
 
   Random random_;
   // By number; shared by those that were dup'ed.
-  std::vector<std::shared_ptr<Kind>> kinds_;
+  std::vector<std::shared_ptr<File>> files_;
+  int last_ = 0;
   uint64_t steps_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -16,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "testing/test_message.h"
 
 namespace pollux {
 namespace {
@@ -23,14 +25,23 @@ namespace {
 using Call = Step::Call;
 
 constexpr absl::string_view kCalls[] = {
-    "socket",      "socketpair",    "eventfd",   "epoll_create", "dup",
-    "close",       "bind",          "connect",   "listen",       "accept",
-    "getsockname", "reuse_address", "linger",    "get_error",    "recv",
-    "send",        "shutdown",      "read",      "write",        "write_count",
-    "epoll_add",   "epoll_mod",     "epoll_del", "epoll_wait"};
+    "socket",        "socketpair",  "datagram_socket",
+    "datagram_pair", "eventfd",     "epoll_create",
+    "dup",           "close",       "bind",
+    "connect",       "listen",      "accept",
+    "disconnect",    "getsockname", "getpeername",
+    "reuse_address", "linger",      "get_option",
+    "get_error",     "recv",        "send",
+    "send_to",       "recvmsg",     "sendmsg",
+    "pass",          "recvmmsg",    "sendmmsg",
+    "shutdown",      "read",        "write",
+    "write_count",   "epoll_add",   "epoll_mod",
+    "epoll_del",     "epoll_wait"};
+static_assert(std::size(kCalls) == static_cast<size_t>(Call::kEpollWait) + 1);
 constexpr absl::string_view kPlaces[] = {
-    "127.0.0.1:0", "0.0.0.0:0", "nobody",   "address of ",
-    "unix:@",      "unix:",     "too short"};
+    "127.0.0.1:0", "0.0.0.0:0",   "nobody", "[::1]:0", "[::]:0",
+    "nobody6",     "address of ", "unix:@", "unix:",   "too short"};
+static_assert(std::size(kPlaces) == static_cast<size_t>(Place::kTooShort) + 1);
 
 std::string EventsText(uint32_t events) {
   static constexpr std::pair<uint32_t, absl::string_view> kNames[] = {
@@ -48,6 +59,15 @@ std::string EventsText(uint32_t events) {
   return parts.empty() ? "0" : absl::StrJoin(parts, "|");
 }
 
+// Different each time, so that bytes that are lost or doubled show.
+std::string Letters(int64_t count, int which) {
+  std::string letters;
+  for (int64_t i = 0; i < count; ++i) {
+    letters += static_cast<char>('a' + (which + i / 8) % 26);
+  }
+  return letters;
+}
+
 std::string AddressText(const Address& address) {
   if (address.family() == AF_UNIX || address.port() == 0) {
     return absl::StrCat(address.ToString(), " (", address.length(), ")");
@@ -63,10 +83,20 @@ std::string ToString(const Step& step) {
   const bool makes_first = step.call <= Call::kEpollCreate;
   if (!makes_first) absl::StrAppend(&text, step.descriptor, ", ");
   switch (step.call) {
+    case Call::kSendTo:
     case Call::kBind:
     case Call::kConnect:
       absl::StrAppend(&text, kPlaces[static_cast<size_t>(step.place)],
                       step.number);
+      break;
+    case Call::kPass:
+      absl::StrAppend(&text, step.other, ", ", step.number, " bytes, ",
+                      step.bytes, " times");
+      break;
+    case Call::kRecvMsg:
+    case Call::kSendMMsg:
+    case Call::kRecvMMsg:
+      absl::StrAppend(&text, step.number, ", ", step.bytes, ", ", step.flags);
       break;
     case Call::kEpollAdd:
     case Call::kEpollModify:
@@ -89,6 +119,10 @@ std::string ToString(const Outcome& outcome) {
           : absl::StrCat("-1 (", ::strerrordesc_np(outcome.result.error()),
                          ")");
   if (!outcome.text.empty()) absl::StrAppend(&text, " \"", outcome.text, "\"");
+  if (!outcome.envelope.empty()) absl::StrAppend(&text, ", ", outcome.envelope);
+  for (int descriptor : outcome.descriptors) {
+    absl::StrAppend(&text, " [", descriptor, "]");
+  }
   for (const auto& [data, events] : outcome.events) {
     absl::StrAppend(&text, " {", data, ": ", EventsText(events), "}");
   }
@@ -113,6 +147,12 @@ Address ScriptRunner::AddressOf(const Step& step) {
       return *Address::Parse("0.0.0.0:0");
     case Place::kNobody:
       return *Address::Parse("127.0.0.1:1");
+    case Place::kLoopback6:
+      return *Address::Parse("[::1]:0");
+    case Place::kEverywhere6:
+      return *Address::Parse("[::]:0");
+    case Place::kNobody6:
+      return *Address::Parse("[::1]:1");
     case Place::kOfDescriptor: {
       sockaddr_storage storage;
       socklen_t length = sizeof(storage);
@@ -133,16 +173,89 @@ Address ScriptRunner::AddressOf(const Step& step) {
   return too_short;
 }
 
-Outcome ScriptRunner::GetSockName(int descriptor) {
+Outcome ScriptRunner::GetName(const Step& step) {
   Outcome outcome;
   sockaddr_storage storage = {};
   socklen_t length = sizeof(storage);
   auto* address = reinterpret_cast<sockaddr*>(&storage);
-  outcome.result = kernel_.GetSockName(descriptor, address, &length);
+  const int descriptor = first_ + step.descriptor;
+  outcome.result = step.call == Call::kGetPeerName
+                       ? kernel_.GetPeerName(descriptor, address, &length)
+                       : kernel_.GetSockName(descriptor, address, &length);
   if (outcome.result.ok()) {
     outcome.text = AddressText(Address::FromSockaddr(address, length));
   }
   return outcome;
+}
+
+Outcome ScriptRunner::Receive(const Step& step) {
+  Outcome outcome;
+  const auto count = static_cast<size_t>(step.number);
+  TestMessage message = TestMessage::ForBytes({count / 2, count - count / 2});
+  message.WithNameRoom().WithControlRoom(static_cast<size_t>(step.bytes));
+  outcome.result = kernel_.RecvMsg(first_ + step.descriptor, message.header(),
+                                   step.flags | MSG_CMSG_CLOEXEC);
+  if (!outcome.result.ok()) return outcome;
+  // With MSG_TRUNC it may be more than there was room for.
+  outcome.text = absl::CHexEscape(
+      message.Text(static_cast<size_t>(outcome.result.value())));
+  outcome.envelope =
+      absl::StrCat("from ", AddressText(message.name()), ", flags ",
+                   message.flags(), ", control ", message.control_bytes());
+  for (int descriptor : message.Descriptors()) {
+    outcome.descriptors.push_back(descriptor - first_);
+  }
+  return outcome;
+}
+
+Outcome ScriptRunner::ReceiveSeveral(const Step& step) {
+  Outcome outcome;
+  const auto count = static_cast<size_t>(step.number);
+  std::vector<TestMessage> messages(
+      count, TestMessage::ForBytes(static_cast<size_t>(step.bytes)));
+  std::vector<mmsghdr> headers;
+  for (TestMessage& message : messages) {
+    headers.push_back({.msg_hdr = message.header(), .msg_len = 0});
+  }
+  outcome.result = kernel_.RecvMMsg(first_ + step.descriptor,
+                                    absl::MakeSpan(headers), step.flags);
+  for (int64_t i = 0; i < outcome.result.value(); ++i) {
+    const auto index = static_cast<size_t>(i);
+    absl::StrAppend(
+        &outcome.text,
+        absl::CHexEscape(messages[index].Text(headers[index].msg_len)), "|",
+        headers[index].msg_hdr.msg_flags, "|");
+  }
+  return outcome;
+}
+
+SysResult ScriptRunner::Send(const Step& step) {
+  const int64_t count = step.call == Call::kSendTo ? step.bytes : step.number;
+  const std::string bytes = Letters(count, step.flags);
+  const size_t half = bytes.size() / 2;
+  TestMessage message =
+      TestMessage::Of({bytes.substr(0, half), bytes.substr(half)});
+  if (step.call == Call::kSendTo) message.To(AddressOf(step));
+  if (step.call == Call::kPass) {
+    message.WithDescriptors(
+        std::vector<int>(static_cast<size_t>(step.bytes), first_ + step.other));
+  }
+  return kernel_.SendMsg(first_ + step.descriptor, message.header(),
+                         MSG_NOSIGNAL);
+}
+
+SysResult ScriptRunner::SendSeveral(const Step& step) {
+  std::vector<TestMessage> messages;
+  for (int64_t i = 0; i < step.number; ++i) {
+    messages.push_back(TestMessage::Of(
+        {Letters(step.bytes, step.flags + static_cast<int>(i))}));
+  }
+  std::vector<mmsghdr> headers;
+  for (TestMessage& message : messages) {
+    headers.push_back({.msg_hdr = message.header(), .msg_len = 0});
+  }
+  return kernel_.SendMMsg(first_ + step.descriptor, absl::MakeSpan(headers),
+                          MSG_NOSIGNAL);
 }
 
 Outcome ScriptRunner::Wait(int descriptor) {
@@ -157,6 +270,13 @@ Outcome ScriptRunner::Wait(int descriptor) {
   return outcome;
 }
 
+void ScriptRunner::BeAlone(SysResult socket, int family) {
+  if (!socket.ok() || family != AF_INET6) return;
+  const int on = 1;
+  (void)kernel_.SetSockOpt(first_ + socket.descriptor(), IPPROTO_IPV6,
+                           IPV6_V6ONLY, &on, sizeof(on));
+}
+
 Outcome ScriptRunner::Run(const Step& step) {
   const int descriptor = first_ + step.descriptor;
   const int other = first_ + step.other;
@@ -167,21 +287,29 @@ Outcome ScriptRunner::Run(const Step& step) {
       outcome.result =
           Counted(kernel_.Socket(static_cast<int>(step.number),
                                  SOCK_STREAM | SOCK_NONBLOCK | step.flags, 0));
-      if (outcome.result.ok() && step.number == AF_INET) {
+      if (outcome.result.ok() && step.number != AF_UNIX) {
         // What waits for an acknowledgement (Nagle) is lost in a reset, and so
         // the outcome would depend on the time.
         const int on = 1;
         (void)kernel_.SetSockOpt(first_ + outcome.result.descriptor(),
                                  IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
       }
+      BeAlone(outcome.result, static_cast<int>(step.number));
       break;
-    case Call::kSocketPair: {
+    case Call::kDatagramSocket:
+      outcome.result = Counted(kernel_.Socket(static_cast<int>(step.number),
+                                              SOCK_DGRAM | SOCK_NONBLOCK, 0));
+      BeAlone(outcome.result, static_cast<int>(step.number));
+      break;
+    case Call::kSocketPair:
+    case Call::kDatagramPair: {
       std::array<int, 2> pair = {};
+      const int type =
+          step.call == Call::kSocketPair ? SOCK_STREAM : SOCK_DGRAM;
       outcome.result = kernel_.SocketPair(static_cast<int>(step.number),
-                                          SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
+                                          type | SOCK_NONBLOCK, 0, pair);
       if (outcome.result.ok()) {
-        outcome.text =
-            absl::StrCat(pair[0] - first_, " and ", pair[1] - first_);
+        outcome.descriptors = {pair[0] - first_, pair[1] - first_};
       }
       break;
     }
@@ -225,8 +353,14 @@ Outcome ScriptRunner::Run(const Step& step) {
       }
       break;
     }
+    case Call::kDisconnect: {
+      const sockaddr none = {.sa_family = AF_UNSPEC, .sa_data = {}};
+      outcome.result = kernel_.Connect(descriptor, &none, sizeof(none));
+      break;
+    }
     case Call::kGetSockName:
-      return GetSockName(descriptor);
+    case Call::kGetPeerName:
+      return GetName(step);
     case Call::kReuseAddress: {
       const int on = step.number != 0 ? 1 : 0;
       outcome.result = kernel_.SetSockOpt(descriptor, SOL_SOCKET, SO_REUSEADDR,
@@ -234,9 +368,21 @@ Outcome ScriptRunner::Run(const Step& step) {
       break;
     }
     case Call::kLinger: {
-      const linger value = {.l_onoff = step.number != 0 ? 1 : 0, .l_linger = 0};
+      const linger value = {.l_onoff = step.number == 1 ? 1 : 0,
+                            .l_linger = step.number > 1 ? 9 : 0};
       outcome.result = kernel_.SetSockOpt(descriptor, SOL_SOCKET, SO_LINGER,
                                           &value, sizeof(value));
+      break;
+    }
+    case Call::kGetOption: {
+      std::array<int, 2> value = {};
+      socklen_t length = sizeof(value);
+      outcome.result =
+          kernel_.GetSockOpt(descriptor, SOL_SOCKET,
+                             static_cast<int>(step.number), &value, &length);
+      if (outcome.result.ok()) {
+        outcome.text = absl::StrCat(value[0], " ", value[1], " ", length);
+      }
       break;
     }
     case Call::kGetError: {
@@ -264,17 +410,24 @@ Outcome ScriptRunner::Run(const Step& step) {
     }
     case Call::kSend:
     case Call::kWrite: {
-      // Different each time, so that bytes that are lost or doubled show.
-      const auto bytes_seed = static_cast<size_t>(step.flags);
-      std::string bytes;
-      for (size_t i = 0; i < count; ++i) {
-        bytes += static_cast<char>('a' + (bytes_seed + i / 8) % 26);
-      }
+      const std::string bytes = Letters(step.number, step.flags);
       outcome.result = step.call == Call::kWrite
                            ? kernel_.Write(descriptor, bytes)
                            : kernel_.Send(descriptor, bytes, MSG_NOSIGNAL);
       break;
     }
+    case Call::kRecvMsg:
+      return Receive(step);
+    case Call::kRecvMMsg:
+      return ReceiveSeveral(step);
+    case Call::kSendTo:
+    case Call::kSendMsg:
+    case Call::kPass:
+      outcome.result = Send(step);
+      break;
+    case Call::kSendMMsg:
+      outcome.result = SendSeveral(step);
+      break;
     case Call::kWriteCount: {
       std::array<char, sizeof(step.number)> bytes;
       std::memcpy(bytes.data(), &step.number, sizeof(step.number));

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "reactor/kernel.h"
 #include "reactor/net/address.h"
@@ -22,6 +23,10 @@ enum class Place : uint8_t {
   kEverywhere,
   // 127.0.0.1, where nobody listens.
   kNobody,
+  // The same with IPv6: [::1], [::] and [::1].
+  kLoopback6,
+  kEverywhere6,
+  kNobody6,
   // What getsockname(2) says of the descriptor `number`.
   kOfDescriptor,
   // Unix names, by number.
@@ -35,22 +40,33 @@ enum class Place : uint8_t {
 // kernels give the lowest number that is free. Waits never wait.
 struct Step {
   enum class Call : uint8_t {
-    kSocket,       // number: the domain; flags: wrong ones, or 0
-    kSocketPair,   // number: the domain
-    kEventFd,      // number: the initial count; flags: EFD_SEMAPHORE
-    kEpollCreate,  // flags: wrong ones, or 0
+    kSocket,          // number: the domain; flags: wrong ones, or 0
+    kSocketPair,      // number: the domain
+    kDatagramSocket,  // number: the domain
+    kDatagramPair,    // number: the domain
+    kEventFd,         // number: the initial count; flags: EFD_SEMAPHORE
+    kEpollCreate,     // flags: wrong ones, or 0
     kDup,
     kClose,
     kBind,     // place, number
     kConnect,  // place, number
     kListen,   // number: the backlog
     kAccept,   // flags: wrong ones, or 0
+    kDisconnect,
     kGetSockName,
+    kGetPeerName,
     kReuseAddress,  // number: on or off
-    kLinger,        // number: on, with 0 seconds, or off
+    kLinger,        // number: on, with 0 seconds; off, with 0 or 9
+    kGetOption,     // number: SO_TYPE and such
     kGetError,
     kRecv,        // number: bytes; flags
     kSend,        // number: bytes; flags: which
+    kSendTo,      // place, number; bytes; flags: which
+    kRecvMsg,     // number: bytes, in two pieces; bytes: of control data; flags
+    kSendMsg,     // number: bytes, in two pieces; flags: which
+    kPass,        // the same, with the descriptor `other` `bytes` times
+    kRecvMMsg,    // number: of messages; bytes: of each
+    kSendMMsg,    // number: of messages; bytes: of each; flags: which
     kShutdown,    // number: how
     kRead,        // number: bytes
     kWrite,       // number: bytes; flags: which
@@ -65,6 +81,7 @@ struct Step {
   int descriptor = 0;
   int other = 0;
   int64_t number = 0;
+  int64_t bytes = 0;
   int flags = 0;
   uint32_t events = 0;
   Place place = Place::kLoopback;
@@ -77,6 +94,9 @@ struct Outcome {
   SysResult result = SysResult::Ok();
   // Bytes or an address. Ports are only told from 0.
   std::string text;
+  // Of a message: its sender, its flags, its descriptors as the script counts.
+  std::string envelope;
+  std::vector<int> descriptors;
   // By data: the order of events is the kernel's business.
   std::map<uint64_t, uint32_t> events;
 
@@ -110,8 +130,14 @@ class ScriptRunner {
  private:
   // A new descriptor as the script counts.
   SysResult Counted(SysResult result) const;
+  // The fake has no IPv4 on IPv6 sockets (IPV6_V6ONLY).
+  void BeAlone(SysResult socket, int family);
   Address AddressOf(const Step& step);
-  Outcome GetSockName(int descriptor);
+  Outcome GetName(const Step& step);
+  Outcome Receive(const Step& step);
+  Outcome ReceiveSeveral(const Step& step);
+  SysResult Send(const Step& step);
+  SysResult SendSeveral(const Step& step);
   Outcome Wait(int descriptor);
 
   Kernel& kernel_;

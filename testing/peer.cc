@@ -4,6 +4,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "testing/fake/open_file.h"
+#include "testing/fake/socket_file.h"
 
 namespace pollux {
 namespace {
@@ -21,20 +26,61 @@ size_t CountOf(absl::string_view text, absl::string_view part) {
 
 }  // namespace
 
+Peer::Peer(FakeWorld& world, std::string name)
+    : world_(world), name_(std::move(name)), script_(world.time(), [this] {
+        if (reads_freely_) ReadWhatCame();
+      }) {}
+
 Peer::~Peer() {
-  for (VirtualTime::PlanId plan : {turn_, pause_, portion_}) {
-    if (plan != 0) world_.time().Cancel(plan);
-  }
+  if (portion_ != 0) world_.time().Cancel(portion_);
   Hang(/*with_reset=*/false);
+  LeaveListener();
+}
+
+Peer& Peer::Listen(const Address& address) {
+  constexpr int kBacklog = 128;
+  return ListenOnly(address, kBacklog).Accept();
+}
+
+Peer& Peer::ListenWith(const Peer& other) {
+  LeaveListener();
+  listener_ = other.listener_;
+  if (listener_ != nullptr) listener_->AddWatcher(script_);
+  return Accept();
+}
+
+Peer& Peer::ListenOnly(const Address& address, int backlog) {
+  Settle(address);
+  if (error_ == 0) error_ = listener_->Listen(backlog).error();
+  return *this;
+}
+
+Peer& Peer::Ignore(const Address& address) {
+  ListenOnly(address, /*backlog=*/0);
+  obstacle_ = MakeSocket(address.family());
+  (void)obstacle_->Connect(this->address());
+  return *this;
+}
+
+Peer& Peer::Refuse(const Address& address) {
+  Settle(address);
+  return *this;
+}
+
+void Peer::Settle(const Address& address) {
+  LeaveListener();
+  listener_ = MakeSocket(address.family());
+  error_ = listener_->Bind(address).error();
+}
+
+Address Peer::address() const {
+  return listener_ == nullptr ? Address() : listener_->local_address();
 }
 
 Peer& Peer::Connect(const Address& address) {
-  return Then([this, address] {
+  script_.Then([this, address] {
     if (socket_ == nullptr) {
-      socket_ =
-          std::make_shared<StreamSocket>(world_.network(), address.family());
-      socket_->set_nonblocking(true);
-      socket_->AddWatcher(*this);
+      socket_ = MakeSocket(address.family());
       const SysResult result = socket_->Connect(address);
       if (!result.ok() && result.error() != EINPROGRESS) {
         error_ = result.error();
@@ -45,11 +91,40 @@ Peer& Peer::Connect(const Address& address) {
     ReadWhatCame();
     return error_ != 0;
   });
+  return *this;
+}
+
+Peer& Peer::Accept() {
+  script_.Then([this] {
+    // Where nobody can come.
+    if (listener_ == nullptr || !listener_->is_listening()) return true;
+    std::shared_ptr<SocketFile> connection;
+    if (!listener_->Accept(connection).ok()) return false;
+    Hang(/*with_reset=*/false);
+    received_.clear();
+    saw_end_ = false;
+    error_ = 0;
+    socket_ = std::static_pointer_cast<StreamSocket>(std::move(connection));
+    socket_->set_nonblocking(true);
+    socket_->AddWatcher(script_);
+    if (reads_freely_) ReadWhatCame();
+    return true;
+  });
+  return *this;
+}
+
+Peer& Peer::StopListening() {
+  return Do([this] {
+    // Also for those who listen with it.
+    if (listener_ != nullptr) (void)listener_->Shutdown(SHUT_RD);
+    LeaveListener();
+  });
 }
 
 Peer& Peer::Send(std::string bytes) {
-  return Then(
+  script_.Then(
       [this, rest = std::move(bytes)]() mutable { return SendRest(rest); });
+  return *this;
 }
 
 Peer& Peer::SendInPieces(absl::string_view bytes, size_t piece_bytes,
@@ -62,31 +137,26 @@ Peer& Peer::SendInPieces(absl::string_view bytes, size_t piece_bytes,
 }
 
 Peer& Peer::Wait(absl::Duration time) {
-  return Then([this, time] {
-    if (std::exchange(pause_over_, false)) return true;
-    if (pause_ == 0) {
-      pause_ = world_.time().After(time, [this] {
-        pause_ = 0;
-        pause_over_ = true;
-        TakeTurn();
-      });
-    }
-    return false;
-  });
+  script_.Wait(time);
+  return *this;
 }
 
 Peer& Peer::AwaitBytes(size_t count) {
-  return Then([this, count] { return received_.size() >= count || is_over(); });
+  script_.Then(
+      [this, count] { return received_.size() >= count || is_over(); });
+  return *this;
 }
 
 Peer& Peer::AwaitText(std::string text, size_t times) {
-  return Then([this, text = std::move(text), times] {
+  script_.Then([this, text = std::move(text), times] {
     return CountOf(received_, text) >= times || is_over();
   });
+  return *this;
 }
 
 Peer& Peer::AwaitEnd() {
-  return Then([this] { return is_over(); });
+  script_.Then([this] { return is_over(); });
+  return *this;
 }
 
 Peer& Peer::ReadSlowly(size_t bytes, absl::Duration interval) {
@@ -122,45 +192,26 @@ Peer& Peer::Reset() {
 Peer& Peer::Vanish() {
   StopReading();
   return Do([this] {
-    if (socket_ != nullptr) socket_->RemoveWatcher(*this);
+    if (socket_ != nullptr) socket_->RemoveWatcher(script_);
   });
 }
 
 Peer& Peer::Do(absl::AnyInvocable<void()> action) {
-  return Then([action = std::move(action)]() mutable {
-    action();
-    return true;
-  });
-}
-
-void Peer::OnFileEvent(OpenFile&, uint32_t) { Schedule(); }
-
-void Peer::OnFileGone(OpenFile&) {}
-
-Peer& Peer::Then(Step step) {
-  steps_.push_back(std::move(step));
-  Schedule();
+  script_.Do(std::move(action));
   return *this;
 }
 
-void Peer::Schedule() {
-  if (std::exchange(scheduled_, true)) return;
-  turn_ = world_.time().After(absl::ZeroDuration(), [this] {
-    turn_ = 0;
-    scheduled_ = false;
-    TakeTurn();
-  });
+std::shared_ptr<StreamSocket> Peer::MakeSocket(int family) {
+  auto socket = std::make_shared<StreamSocket>(world_.network(), family);
+  socket->set_nonblocking(true);
+  socket->AddWatcher(script_);
+  return socket;
 }
 
-void Peer::TakeTurn() {
-  if (reads_freely_) ReadWhatCame();
-  while (!steps_.empty()) {
-    // Not in the queue while it runs: it may add to it.
-    Step step = std::move(steps_.front());
-    steps_.pop_front();
-    if (step()) continue;
-    steps_.push_front(std::move(step));
-    return;
+void Peer::LeaveListener() {
+  for (std::shared_ptr<StreamSocket>* socket : {&listener_, &obstacle_}) {
+    if (*socket != nullptr) (*socket)->RemoveWatcher(script_);
+    socket->reset();
   }
 }
 
@@ -187,7 +238,7 @@ void Peer::ReadSome(size_t most_bytes) {
 void Peer::ReadNextPortion() {
   if (reads_freely_ || portion_interval_ == absl::InfiniteDuration()) return;
   ReadSome(portion_bytes_);
-  Schedule();
+  script_.Schedule();
   if (is_over() || portion_ != 0) return;
   portion_ = world_.time().After(portion_interval_, [this] {
     portion_ = 0;
@@ -215,7 +266,7 @@ bool Peer::SendRest(std::string& rest) {
 
 void Peer::Hang(bool with_reset) {
   if (socket_ == nullptr) return;
-  socket_->RemoveWatcher(*this);
+  socket_->RemoveWatcher(script_);
   if (with_reset) {
     const linger now = {.l_onoff = 1, .l_linger = 0};
     (void)socket_->SetOption(SOL_SOCKET, SO_LINGER, &now, sizeof(now));

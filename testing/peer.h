@@ -3,27 +3,32 @@
 #define POLLUX_TESTING_PEER_H_
 
 #include <cstddef>
-#include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "reactor/net/address.h"
-#include "testing/fake/open_file.h"
+#include "testing/fake/peer_script.h"
 #include "testing/fake/stream_socket.h"
+#include "testing/fake/virtual_time.h"
 #include "testing/fake_world.h"
 
 namespace pollux {
 
-// A client in a FakeWorld that does one thing after another, as time passes:
+// A client or a server in a FakeWorld that does one thing after another, as
+// time passes:
 //
 //   Peer client(world, "client");
 //   client.Connect(address).Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 //       .AwaitText("ha?\n").HalfClose().AwaitEnd();
+//
+//   Peer upstream(world, "upstream");
+//   upstream.Listen(address)
+//       .AwaitText("\r\n\r\n").Send("HTTP/1.1 204 OK\r\n\r\n").Close()
+//       .Accept().Reset();  // the next connection
+//
 //   reactor->Run();  // until something stops it
 //   EXPECT_TRUE(client.done());
 //
@@ -33,18 +38,42 @@ namespace pollux {
 //
 // Owned by the test; one thread; must not outlive its world. The script may
 // grow while it runs. Nothing fails: what went wrong is in error().
-class Peer final : private FileWatcher {
+class Peer final {
  public:
-  Peer(FakeWorld& world, std::string name)
-      : world_(world), name_(std::move(name)) {}
+  Peer(FakeWorld& world, std::string name);
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
+
+  // Where a server is, TCP or unix. These do not wait for their turn: a program
+  // that connects next finds it as they say.
+
+  // Listens. The first step of the script is then to accept a connection, which
+  // is made before that, and waits.
+  Peer& Listen(const Address& address);
+  // Accepts from the listener of another peer: several connections to one
+  // server at the same time, each with a script of its own.
+  Peer& ListenWith(const Peer& other);
+  // Listens, and accepts nobody until the script says Accept(): `backlog` and
+  // one connections are made, and wait.
+  Peer& ListenOnly(const Address& address, int backlog);
+  // Has the address and no room for any connection: EINPROGRESS, until the
+  // program or TCP loses its patience (ETIMEDOUT, after 131 s); EAGAIN on unix.
+  Peer& Ignore(const Address& address);
+  // Has the address and refuses every connection: ECONNREFUSED.
+  Peer& Refuse(const Address& address);
+  // Where it is: which port, if 0 was asked for.
+  Address address() const;
 
   // The script. Each step begins when the one before is done.
 
   // Done when the connection is made or refused.
   Peer& Connect(const Address& address);
+  // Done when a connection has come. Closes the one before it, if there is one:
+  // received(), saw_end() and error() begin anew.
+  Peer& Accept();
+  // Nobody is listened to any more: who waits is reset, who comes is refused.
+  Peer& StopListening();
   // Done when the kernel has taken all of it, or the connection is broken.
   Peer& Send(std::string bytes);
   // The same in pieces of `piece_bytes`, `gap` apart.
@@ -77,7 +106,7 @@ class Peer final : private FileWatcher {
 
   const std::string& name() const { return name_; }
   // Whether the script has come to its end.
-  bool done() const { return steps_.empty(); }
+  bool done() const { return script_.done(); }
   const std::string& received() const { return received_; }
   // Whether the other end has sent its FIN, and all was read.
   bool saw_end() const { return saw_end_; }
@@ -86,16 +115,10 @@ class Peer final : private FileWatcher {
   bool is_connected() const { return socket_ && socket_->is_connected(); }
 
  private:
-  // Returns whether it is done; else it is asked again when something happened.
-  using Step = absl::AnyInvocable<bool()>;
-
-  void OnFileEvent(OpenFile& file, uint32_t events) override;
-  void OnFileGone(OpenFile& file) override;
-
-  Peer& Then(Step step);
-  // Takes a turn between the calls of the program.
-  void Schedule();
-  void TakeTurn();
+  std::shared_ptr<StreamSocket> MakeSocket(int family);
+  // Binds a socket that may listen.
+  void Settle(const Address& address);
+  void LeaveListener();
   void ReadWhatCame();
   void ReadSome(size_t most_bytes);
   void ReadNextPortion();
@@ -105,13 +128,13 @@ class Peer final : private FileWatcher {
 
   FakeWorld& world_;
   const std::string name_;
+  // Shared with those who take connections from it.
+  std::shared_ptr<StreamSocket> listener_;
+  // Takes the place of all others in its backlog.
+  std::shared_ptr<StreamSocket> obstacle_;
   std::shared_ptr<StreamSocket> socket_;
-  std::deque<Step> steps_;
-  bool scheduled_ = false;
-  VirtualTime::PlanId turn_ = 0;
-  VirtualTime::PlanId pause_ = 0;
+  PeerScript script_;
   VirtualTime::PlanId portion_ = 0;
-  bool pause_over_ = false;
 
   bool reads_freely_ = true;
   size_t portion_bytes_ = 0;

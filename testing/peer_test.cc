@@ -1,9 +1,13 @@
 #include "testing/peer.h"
 
 #include <gtest/gtest.h>
+#include <string.h>
+#include <sys/socket.h>
 
+#include <cerrno>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "reactor/net/address.h"
@@ -122,6 +126,154 @@ TEST_F(PeerTest, VanishesWithoutAWord) {
   char buffer[1];
   EXPECT_EQ(kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
             EAGAIN);
+}
+
+// The other way round: the host connects to a peer.
+class ServingPeerTest : public testing::Test {
+ protected:
+  SysResult Connect(const Address& address, int flags = 0) {
+    const SysResult socket =
+        kernel_.Socket(address.family(), SOCK_STREAM | flags, 0);
+    socket_ = socket.descriptor();
+    return kernel_.Connect(socket_, address.data(), address.length());
+  }
+  SysResult Send(absl::string_view bytes) {
+    return kernel_.Send(socket_, {bytes.data(), bytes.size()}, MSG_NOSIGNAL);
+  }
+  std::string Recv() {
+    char buffer[100];
+    const SysResult result = kernel_.Recv(socket_, absl::MakeSpan(buffer), 0);
+    if (!result.ok()) return ::strerrorname_np(result.error());
+    return std::string(buffer, static_cast<size_t>(result.value()));
+  }
+  int TakeError() {
+    int error = 0;
+    socklen_t length = sizeof(error);
+    EXPECT_TRUE(
+        kernel_.GetSockOpt(socket_, SOL_SOCKET, SO_ERROR, &error, &length)
+            .ok());
+    return error;
+  }
+
+  FakeWorld world_;
+  FakeKernel kernel_{world_};
+  const Address address_ = *Address::Parse("127.0.0.1:80");
+  Peer server_{world_, "server"};
+  // Blocks: its calls let time pass.
+  int socket_ = -1;
+};
+
+TEST_F(ServingPeerTest, AnswersWhoConnects) {
+  for (const char* text : {"127.0.0.1:80", "[::1]:80", "unix:@a", "unix:a"}) {
+    SCOPED_TRACE(text);
+    const Address address = *Address::Parse(text);
+    Peer server(world_, text);
+    server.Listen(address).AwaitText("?").Send("!").Close();
+    ASSERT_TRUE(Connect(address).ok());
+    EXPECT_EQ(Send("ha?").value(), 3);
+    EXPECT_EQ(Recv(), "!");
+    EXPECT_EQ(Recv(), "");
+    EXPECT_TRUE(server.done());
+    EXPECT_EQ(server.received(), "ha?");
+  }
+}
+
+TEST_F(ServingPeerTest, TellsThePortThatItGot) {
+  server_.Listen(*Address::Parse("127.0.0.1:0")).Send("hello");
+  EXPECT_NE(server_.address().port(), 0);
+  ASSERT_TRUE(Connect(server_.address()).ok());
+  EXPECT_EQ(Recv(), "hello");
+}
+
+TEST_F(ServingPeerTest, ServesOneAfterAnother) {
+  std::string first;
+  server_.Listen(address_)
+      .AwaitText("a")
+      .Do([&] { first = server_.received(); })
+      .Accept()
+      .AwaitText("b")
+      .Reset();
+  ASSERT_TRUE(Connect(address_).ok());
+  const int one = socket_;
+  ASSERT_TRUE(Connect(address_).ok());
+  EXPECT_EQ(Send("b").value(), 1);
+  EXPECT_EQ(kernel_.Send(one, {"a", 1}, MSG_NOSIGNAL).value(), 1);
+  EXPECT_EQ(Recv(), "ECONNRESET");
+  EXPECT_EQ(first, "a");
+  EXPECT_EQ(server_.received(), "b");
+  // Who came first was closed.
+  socket_ = one;
+  EXPECT_EQ(Recv(), "");
+}
+
+TEST_F(ServingPeerTest, ServesSeveralAtOnce) {
+  Peer second(world_, "second");
+  server_.Listen(address_).AwaitText("x").Send("first");
+  second.ListenWith(server_).Send("second");
+  ASSERT_TRUE(Connect(address_).ok());
+  const int one = socket_;
+  ASSERT_TRUE(Connect(address_).ok());
+  EXPECT_EQ(Recv(), "second");
+  EXPECT_FALSE(server_.done());
+  socket_ = one;
+  EXPECT_EQ(Send("x").value(), 1);
+  EXPECT_EQ(Recv(), "first");
+}
+
+TEST_F(ServingPeerTest, AcceptsLate) {
+  server_.ListenOnly(address_, /*backlog=*/1)
+      .Wait(absl::Seconds(10))
+      .Accept()
+      .Send("late");
+  ASSERT_TRUE(Connect(address_).ok());
+  const MonotonicTime before = world_.time().Now();
+  EXPECT_EQ(Recv(), "late");
+  EXPECT_EQ(world_.time().Now() - before, absl::Seconds(10));
+}
+
+TEST_F(ServingPeerTest, IgnoresWhoConnects) {
+  server_.Ignore(address_);
+  EXPECT_EQ(Connect(address_, SOCK_NONBLOCK).error(), EINPROGRESS);
+  const MonotonicTime before = world_.time().Now();
+  // All SYNs but the answer to the last.
+  world_.PassAll(absl::Seconds(130));
+  EXPECT_EQ(
+      kernel_.Connect(socket_, address_.data(), address_.length()).error(),
+      EALREADY);
+  world_.PassAll(absl::Seconds(130));
+  EXPECT_EQ(world_.time().Now() - before, absl::Seconds(131));
+  EXPECT_EQ(TakeError(), ETIMEDOUT);
+  const Address name = *Address::Parse("unix:@a");
+  server_.Ignore(name);
+  EXPECT_EQ(Connect(name, SOCK_NONBLOCK).error(), EAGAIN);
+}
+
+TEST_F(ServingPeerTest, RefusesWhoConnects) {
+  for (const char* text : {"127.0.0.1:80", "unix:@a", "unix:a"}) {
+    SCOPED_TRACE(text);
+    Peer server(world_, text);
+    server.Refuse(*Address::Parse(text));
+    EXPECT_EQ(Connect(*Address::Parse(text)).error(), ECONNREFUSED);
+  }
+}
+
+TEST_F(ServingPeerTest, StopsListening) {
+  server_.ListenOnly(address_, /*backlog=*/1)
+      .Wait(absl::Seconds(1))
+      .StopListening();
+  ASSERT_TRUE(Connect(address_).ok());
+  EXPECT_EQ(Recv(), "ECONNRESET");
+  EXPECT_EQ(Connect(address_).error(), ECONNREFUSED);
+}
+
+TEST_F(ServingPeerTest, SaysWhenItCannotListen) {
+  Peer first(world_, "first");
+  first.Listen(address_);
+  server_.Listen(address_).AwaitText("never").Close();
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(server_.error(), EADDRINUSE);
+  EXPECT_TRUE(server_.done());
+  EXPECT_FALSE(first.done());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace pollux {
 namespace {
@@ -19,7 +20,9 @@ constexpr int kMaxNests = 4;
 }  // namespace
 
 EpollSet::~EpollSet() {
-  for (auto& [key, item] : items_) key.first->RemoveWatcher(*this);
+  for (auto& [key, item] : items_) {
+    key.first->RemoveWatcher(*this, item.sharing());
+  }
 }
 
 SysResult EpollSet::Add(int descriptor, OpenFile& file,
@@ -39,7 +42,7 @@ SysResult EpollSet::Add(int descriptor, OpenFile& file,
   const auto [found, added] = items_.try_emplace(key);
   if (!added) return SysResult::Error(EEXIST);
   found->second.event = event;
-  file.AddWatcher(*this);
+  file.AddWatcher(*this, found->second.sharing());
   if (Ready(key, found->second) != 0) MakeReady(key, found->second);
   return SysResult::Ok();
 }
@@ -63,7 +66,7 @@ SysResult EpollSet::Modify(int descriptor, OpenFile& file,
 SysResult EpollSet::Remove(int descriptor, OpenFile& file) {
   const auto found = items_.find({&file, descriptor});
   if (found == items_.end()) return SysResult::Error(ENOENT);
-  file.RemoveWatcher(*this);
+  file.RemoveWatcher(*this, found->second.sharing());
   Forget(found);
   return SysResult::Ok();
 }
@@ -113,8 +116,9 @@ int EpollSet::Depth() const {
   return deepest;
 }
 
-void EpollSet::OnFileEvent(OpenFile& file, uint32_t events) {
-  bool woken = false;
+bool EpollSet::OnFileEvent(OpenFile& file, uint32_t events) {
+  bool has_more = false;
+  bool wakes = false;
   for (auto entry = items_.lower_bound({&file, 0});
        entry != items_.end() && entry->first.first == &file; ++entry) {
     Item& item = entry->second;
@@ -124,9 +128,14 @@ void EpollSet::OnFileEvent(OpenFile& file, uint32_t events) {
       item.on_ready_list = true;
       ready_.push_back(entry->first);
     }
-    woken = true;
+    has_more = true;
+    // ep_poll_callback() in fs/eventpoll.c: an error, say, is for all of them.
+    const uint32_t direction = events & (EPOLLIN | EPOLLOUT);
+    wakes |= direction == 0 || (direction & item.event.events) == direction;
   }
-  if (woken) Notify(EPOLLIN);
+  if (!has_more) return false;
+  Notify(EPOLLIN);
+  return std::exchange(is_waited_on_, false) && wakes;
 }
 
 void EpollSet::OnFileGone(OpenFile& file) {
@@ -143,6 +152,7 @@ uint32_t EpollSet::Ready(const Key& key, const Item& item) {
 }
 
 void EpollSet::MakeReady(const Key& key, Item& item) {
+  is_waited_on_ = false;
   if (item.on_ready_list) return;
   item.on_ready_list = true;
   ready_.push_back(key);

@@ -21,6 +21,10 @@ namespace pollux {
 // is still told under the number that was added, level-triggered items take
 // turns, and edges are what the kernel wakes for, no more and no less.
 //
+// Of several sets that watch a file exclusively, an event goes to one that
+// somebody waits on, and besides to those before it that nobody waits on; they
+// take turns, where Linux has an order of its own.
+//
 // As an OpenFile: shared by its descriptors, one thread.
 class EpollSet final : public OpenFile, private FileWatcher {
  public:
@@ -35,6 +39,10 @@ class EpollSet final : public OpenFile, private FileWatcher {
   // What epoll_wait(2) would return without waiting: fills `events` from the
   // front and returns how many.
   size_t Collect(absl::Span<epoll_event> events);
+
+  // Somebody waits in epoll_wait(2), until something wakes him or he is called
+  // back: who of several exclusive sets takes an event (EPOLLEXCLUSIVE).
+  void set_is_waited_on(bool on) { is_waited_on_ = on; }
 
   // Whether Collect() would find something.
   bool IsReady();
@@ -58,9 +66,14 @@ class EpollSet final : public OpenFile, private FileWatcher {
     bool on_ready_list = false;
     // After an EPOLLONESHOT event, until it is modified.
     bool silent = false;
+
+    Sharing sharing() const {
+      return (event.events & EPOLLEXCLUSIVE) != 0 ? Sharing::kExclusive
+                                                  : Sharing::kShared;
+    }
   };
 
-  void OnFileEvent(OpenFile& file, uint32_t events) override;
+  bool OnFileEvent(OpenFile& file, uint32_t events) override;
   void OnFileGone(OpenFile& file) override;
 
   static uint32_t Ready(const Key& key, const Item& item);
@@ -69,6 +82,7 @@ class EpollSet final : public OpenFile, private FileWatcher {
 
   std::map<Key, Item> items_;
   std::deque<Key> ready_;
+  bool is_waited_on_ = false;
 };
 
 }  // namespace pollux

@@ -12,7 +12,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "testing/fake/stream_socket.h"
 
 namespace pollux {
 namespace {
@@ -65,8 +64,8 @@ bool Covers(const Address& bound, const Address& wanted) {
 
 }  // namespace
 
-SysResult Network::Bind(StreamSocket& socket, const Address& address,
-                        bool may_be, Address& bound) {
+SysResult Network::Bind(SocketFile& socket, const Address& address, bool may_be,
+                        Address& bound) {
   bound = address;
   if (address.family() != AF_UNIX) {
     if (!IsAny(address) && !IsLoopback(address)) {
@@ -94,24 +93,24 @@ bool Network::HasSocket(absl::string_view path) const {
   return paths_.contains(Normalized(path));
 }
 
-bool Network::MayListen(const StreamSocket& socket) const {
+bool Network::MayListen(const SocketFile& socket) const {
   // Paths and abstract names have one owner.
   return socket.family() == AF_UNIX || IsFree(socket, socket.local_address());
 }
 
-void Network::HoldPort(const StreamSocket& socket) {
+void Network::HoldPort(const SocketFile& socket) {
   connections_.emplace(socket.local_address().port(), &socket);
 }
 
-void Network::ReleasePort(const StreamSocket& socket) {
+void Network::ReleasePort(const SocketFile& socket) {
   connections_.erase({socket.local_address().port(), &socket});
 }
 
-bool Network::HoldsPort(const StreamSocket& socket) const {
+bool Network::HoldsPort(const SocketFile& socket) const {
   return connections_.contains({socket.local_address().port(), &socket});
 }
 
-void Network::Unbind(StreamSocket& socket) {
+void Network::Unbind(SocketFile& socket) {
   ReleasePort(socket);
   const auto found = std::find(bound_.begin(), bound_.end(), &socket);
   if (found != bound_.end()) bound_.erase(found);
@@ -122,11 +121,11 @@ void Network::Unbind(StreamSocket& socket) {
 
 void Network::Unlink(absl::string_view path) { paths_.erase(Normalized(path)); }
 
-bool Network::IsFree(const StreamSocket& socket, const Address& address) const {
+bool Network::IsFree(const SocketFile& socket, const Address& address) const {
   if (IsPath(address)) return !paths_.contains(PathOf(address));
-  const auto in_the_way = [&](const StreamSocket* other) {
+  const auto in_the_way = [&](const SocketFile* other) {
     const Address& taken = other->local_address();
-    if (other == &socket) return false;
+    if (other == &socket || other->type() != socket.type()) return false;
     if (!Covers(taken, address) && !Covers(address, taken)) return false;
     if (address.family() == AF_UNIX) return true;
     // socket(7): any bound socket, but no listening one.
@@ -137,6 +136,7 @@ bool Network::IsFree(const StreamSocket& socket, const Address& address) const {
     return !socket.reuse_port() || !other->reuse_port();
   };
   if (std::any_of(bound_.begin(), bound_.end(), in_the_way)) return false;
+  if (socket.type() != SOCK_STREAM) return true;
   for (auto it = connections_.lower_bound({address.port(), nullptr});
        it != connections_.end() && it->first == address.port(); ++it) {
     if (in_the_way(it->second)) return false;
@@ -144,24 +144,62 @@ bool Network::IsFree(const StreamSocket& socket, const Address& address) const {
   return true;
 }
 
-StreamSocket* Network::FindListener(const Address& address) {
-  if (IsPath(address)) {
-    const auto found = paths_.find(PathOf(address));
-    if (found == paths_.end() || found->second == nullptr) return nullptr;
-    return found->second->is_listening() ? found->second : nullptr;
-  }
-  std::vector<StreamSocket*> listeners;
-  for (StreamSocket* socket : bound_) {
+SocketFile* Network::FindListener(const Address& address) {
+  std::vector<SocketFile*> listeners;
+  for (SocketFile* socket : bound_) {
     if (socket->is_listening() && Covers(socket->local_address(), address)) {
       listeners.push_back(socket);
     }
   }
   if (listeners.empty()) return nullptr;
-  return listeners[next_listener_++ % listeners.size()];
+  return listeners[turns_++ % listeners.size()];
 }
 
-bool Network::IsMissing(const Address& address) const {
-  return IsPath(address) && !paths_.contains(PathOf(address));
+bool Network::Hears(const Address& peer, const Address& from) {
+  return peer.port() == 0 ? WithPort(from, 0) == peer : from == peer;
+}
+
+SocketFile* Network::FindReceiver(const Address& from, const Address& to) {
+  // Who is connected to the sender comes first, then who has just this address;
+  // of several, who was bound last (udp4_lib_lookup2() in net/ipv4/udp.c).
+  int best = 0;
+  std::vector<SocketFile*> receivers;
+  for (SocketFile* socket : bound_) {
+    if (socket->type() != SOCK_DGRAM || !Covers(socket->local_address(), to)) {
+      continue;
+    }
+    const bool is_connected = socket->peer_address().length() > 0;
+    if (is_connected && !Hears(socket->peer_address(), from)) continue;
+    const int score =
+        1 + (is_connected ? 2 : 0) + (IsAny(socket->local_address()) ? 0 : 1);
+    if (score < best) continue;
+    if (score > best) receivers.clear();
+    best = score;
+    receivers.push_back(socket);
+  }
+  if (receivers.empty()) return nullptr;
+  const bool share = best <= 2 && receivers.back()->reuse_port();
+  return share ? receivers[turns_++ % receivers.size()] : receivers.back();
+}
+
+SysResult Network::FindUnix(const Address& name, int type,
+                            SocketFile*& found) const {
+  SocketFile* owner = nullptr;
+  if (IsPath(name)) {
+    const auto path = paths_.find(PathOf(name));
+    if (path == paths_.end()) return SysResult::Error(ENOENT);
+    owner = path->second;
+  } else {
+    const auto bound =
+        std::find_if(bound_.begin(), bound_.end(), [&](const auto* socket) {
+          return socket->local_address() == name && socket->type() == type;
+        });
+    if (bound != bound_.end()) owner = *bound;
+  }
+  if (owner == nullptr) return SysResult::Error(ECONNREFUSED);
+  if (owner->type() != type) return SysResult::Error(EPROTOTYPE);
+  found = owner;
+  return SysResult::Ok();
 }
 
 Address Network::WithPort(const Address& address, uint16_t port) {
@@ -198,8 +236,9 @@ Address Network::Reachable(const Address& address) {
 Address Network::LocalAddress(const Address& local, bool bound,
                               const Address& peer) {
   const bool has_interface = local.length() > 0 && !IsAny(local);
-  return WithPort(has_interface ? local : peer,
-                  bound ? local.port() : NextPort());
+  const Address source =
+      has_interface ? local : Reachable(AnyAddress(peer.family()));
+  return WithPort(source, bound ? local.port() : NextPort());
 }
 
 uint16_t Network::NextPort() {

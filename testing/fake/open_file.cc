@@ -1,16 +1,20 @@
 #include "testing/fake/open_file.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace pollux {
 
 OpenFile::~OpenFile() { ForgetWatchers(); }
 
 void OpenFile::ForgetWatchers() {
-  while (!watchers_.empty()) {
-    FileWatcher* watcher = watchers_.back();
-    watchers_.pop_back();
-    watcher->OnFileGone(*this);
+  for (Sharing sharing : {Sharing::kShared, Sharing::kExclusive}) {
+    std::vector<FileWatcher*>& watchers = Watchers(sharing);
+    while (!watchers.empty()) {
+      FileWatcher* watcher = watchers.back();
+      watchers.pop_back();
+      watcher->OnFileGone(*this);
+    }
   }
 }
 
@@ -22,15 +26,26 @@ void OpenFile::Describe(struct stat& status) const {
   status.st_blksize = kBlockBytes;
 }
 
-void OpenFile::RemoveWatcher(FileWatcher& watcher) {
-  const auto found = std::find(watchers_.begin(), watchers_.end(), &watcher);
-  if (found != watchers_.end()) watchers_.erase(found);
+void OpenFile::AddWatcher(FileWatcher& watcher, Sharing sharing) {
+  Watchers(sharing).push_back(&watcher);
+}
+
+void OpenFile::RemoveWatcher(FileWatcher& watcher, Sharing sharing) {
+  std::vector<FileWatcher*>& watchers = Watchers(sharing);
+  const auto found = std::find(watchers.begin(), watchers.end(), &watcher);
+  if (found != watchers.end()) watchers.erase(found);
 }
 
 void OpenFile::Notify(uint32_t events) {
   // By index: watchers only take note, and so change nothing here.
   for (size_t i = 0; i < watchers_.size(); ++i) {
-    watchers_[i]->OnFileEvent(*this, events);
+    (void)watchers_[i]->OnFileEvent(*this, events);
+  }
+  for (size_t i = 0; i < exclusive_watchers_.size(); ++i) {
+    if (!exclusive_watchers_[i]->OnFileEvent(*this, events)) continue;
+    const auto woken = exclusive_watchers_.begin() + static_cast<ptrdiff_t>(i);
+    std::rotate(woken, woken + 1, exclusive_watchers_.end());
+    return;
   }
 }
 

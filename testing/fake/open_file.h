@@ -20,8 +20,9 @@ class OpenFile;
 class FileWatcher {
  public:
   // `events` are what changed, in epoll's words; 0 means "look yourself", as a
-  // change of state does. Only takes note; must not change the file.
-  virtual void OnFileEvent(OpenFile& file, uint32_t events) = 0;
+  // change of state does. Only takes note; must not change the file. Returns
+  // whether this woke somebody who waited for it.
+  virtual bool OnFileEvent(OpenFile& file, uint32_t events) = 0;
 
   // The last descriptor was closed; the file is being destroyed.
   virtual void OnFileGone(OpenFile& file) = 0;
@@ -76,8 +77,13 @@ class OpenFile {
   bool nonblocking() const { return nonblocking_; }
   void set_nonblocking(bool on) { nonblocking_ = on; }
 
-  void AddWatcher(FileWatcher& watcher) { watchers_.push_back(&watcher); }
-  void RemoveWatcher(FileWatcher& watcher);
+  // An exclusive watcher is told after all others, and only if no exclusive one
+  // before it was woken (EPOLLEXCLUSIVE); who was woken is the last of them the
+  // next time.
+  enum class Sharing : uint8_t { kShared, kExclusive };
+  void AddWatcher(FileWatcher& watcher, Sharing sharing = Sharing::kShared);
+  // Of several times that it was added so, forgets the first.
+  void RemoveWatcher(FileWatcher& watcher, Sharing sharing = Sharing::kShared);
 
  protected:
   // Before a file that is being destroyed changes for the last time: epoll has
@@ -88,7 +94,12 @@ class OpenFile {
   void Notify(uint32_t events);
 
  private:
+  std::vector<FileWatcher*>& Watchers(Sharing sharing) {
+    return sharing == Sharing::kShared ? watchers_ : exclusive_watchers_;
+  }
+
   std::vector<FileWatcher*> watchers_;
+  std::vector<FileWatcher*> exclusive_watchers_;
   bool nonblocking_ = false;
 };
 

@@ -9,13 +9,20 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace pollux {
 namespace {
 
-// A SYN that finds the backlog full is sent again (tcp(7)).
-constexpr absl::Duration kSynRetry = absl::Seconds(1);
+// A SYN that finds the backlog full is sent again: ten times, the first five a
+// second apart, then twice as long each time (net.ipv4.tcp_syn_retries and
+// tcp_syn_linear_timeouts of Linux 6.5).
+constexpr int kSynRetries = 10;
+absl::Duration SynTimeout(int retries) {
+  constexpr int kLinear = 4;
+  return absl::Seconds(1 << std::max(0, retries - kLinear));
+}
 // net.core.somaxconn.
 constexpr size_t kMaxBacklog = 4096;
 
@@ -25,16 +32,11 @@ constexpr uint32_t kWritable = EPOLLOUT | EPOLLWRNORM;
 constexpr uint32_t kDataCame = kReadable | EPOLLPRI | EPOLLRDBAND;
 constexpr uint32_t kSpaceCame = kWritable | EPOLLWRBAND;
 
-// What an address must be at least, for its family's sockets.
-size_t LeastLength(int family) {
-  // sizeof(sockaddr_in6) without the scope, as RFC 2133 had it.
-  return family == AF_INET ? sizeof(sockaddr_in) : 24;
-}
-
 }  // namespace
 
 StreamSocket::~StreamSocket() {
   ForgetWatchers();
+  network_.files_in_flight().Remove(*this);
   if (retry_ != 0) network_.time().Cancel(retry_);
   network_.Unbind(*this);
   if (state_ == State::kListening) {
@@ -52,7 +54,7 @@ StreamSocket::~StreamSocket() {
 void StreamSocket::DropAcceptQueue() {
   // What nobody accepted is reset by its owner's going.
   for (const std::shared_ptr<StreamSocket>& waiting : accept_queue_) {
-    waiting->reset_on_close_ = true;
+    waiting->ResetOnClose();
   }
   accept_queue_.clear();
 }
@@ -60,14 +62,14 @@ void StreamSocket::DropAcceptQueue() {
 void StreamSocket::CloseUnix() {
   if (peer_ == nullptr) return;
   StreamSocket& peer = *peer_;
-  if (!received_.empty() || is_embryo_) peer.error_ = ECONNRESET;
+  if (!received_.empty() || is_embryo_) peer.set_error(ECONNRESET);
   LeavePeer();
   peer.ShutDown(true, true);
 }
 
 void StreamSocket::CloseTcp() {
   if (peer_ == nullptr) return;
-  if (reset_on_close_ || !received_.empty()) {
+  if (resets_on_close() || !received_.empty()) {
     // RFC 2525 §2.17: what was not read is told to the sender.
     StreamSocket& peer = *peer_;
     LeavePeer();
@@ -88,28 +90,24 @@ void StreamSocket::Pair(StreamSocket& a, StreamSocket& b) {
   a.peer_ = &b;
   b.peer_ = &a;
   a.state_ = b.state_ = State::kEstablished;
+  if (a.is_unix()) {
+    a.LearnPeerProcess();
+    b.LearnPeerProcess();
+  }
 }
 
 SysResult StreamSocket::Bind(const Address& address) {
-  if (is_unix()) {
-    if (address.length() <= sizeof(sa_family_t) ||
-        address.family() != AF_UNIX) {
-      return SysResult::Error(EINVAL);
-    }
-  } else {
-    if (address.length() < LeastLength(family_)) {
-      return SysResult::Error(EINVAL);
-    }
-    if (address.family() != family_) return SysResult::Error(EAFNOSUPPORT);
-  }
+  if (const SysResult check = CheckFamily(address); !check.ok()) return check;
   Address bound;
   const bool may_be_bound =
       !bound_ && (is_unix() || (state_ == State::kClosed));
   const SysResult result = network_.Bind(*this, address, may_be_bound, bound);
   if (!result.ok()) return result;
-  local_ = bound;
+  set_local_address(bound);
   bound_ = true;
-  if (!is_unix()) {
+  if (is_unix()) {
+    if (peer_ != nullptr) peer_->set_peer_address(bound);
+  } else {
     port_stays_ = address.port() != 0;
     address_stays_ = !Network::IsAny(address);
   }
@@ -124,7 +122,7 @@ SysResult StreamSocket::Listen(int backlog) {
   if (!bound_) {
     if (is_unix()) return SysResult::Error(EINVAL);
     const SysResult result = Bind(Network::WithPort(
-        address_stays_ ? local_ : Network::AnyAddress(family_), 0));
+        address_stays_ ? local_address() : Network::AnyAddress(family()), 0));
     if (!result.ok()) return result;
   }
   if (state_ != State::kListening && !network_.MayListen(*this)) {
@@ -134,15 +132,17 @@ SysResult StreamSocket::Listen(int backlog) {
   backlog_ = backlog < 0 ? kMaxBacklog
                          : std::min(static_cast<size_t>(backlog), kMaxBacklog);
   state_ = State::kListening;
+  // unix(7): who connects learns who called listen(2).
+  if (is_unix()) LearnPeerProcess();
   return SysResult::Ok();
 }
 
-SysResult StreamSocket::Accept(std::shared_ptr<StreamSocket>& connection) {
+SysResult StreamSocket::Accept(std::shared_ptr<SocketFile>& connection) {
   if (state_ != State::kListening) return SysResult::Error(EINVAL);
   if (accept_queue_.empty()) return SysResult::Error(EAGAIN);
+  accept_queue_.front()->is_embryo_ = false;
   connection = std::move(accept_queue_.front());
   accept_queue_.pop_front();
-  connection->is_embryo_ = false;
   return SysResult::Ok();
 }
 
@@ -169,46 +169,52 @@ SysResult StreamSocket::Connect(const Address& address) {
       break;
   }
   if (state_ != State::kClosed) return SysResult::Error(EISCONN);
-  if (address.length() < LeastLength(family_)) return SysResult::Error(EINVAL);
-  if (address.family() != family_) return SysResult::Error(EAFNOSUPPORT);
+  if (const SysResult check = CheckFamily(address); !check.ok()) return check;
   progress_ = Progress::kStarted;
   state_ = State::kSynSent;
-  remote_ = Network::Reachable(address);
-  local_ = network_.LocalAddress(local_, bound_, remote_);
+  set_peer_address(Network::Reachable(address));
+  set_local_address(
+      network_.LocalAddress(local_address(), bound_, peer_address()));
   network_.HoldPort(*this);
+  retries_ = 0;
   // Even on the loopback interface the answer comes after the call.
   TryToConnect();
   return SysResult::Error(EINPROGRESS);
 }
 
 SysResult StreamSocket::ConnectUnix(const Address& address) {
-  if (address.length() <= sizeof(sa_family_t) || address.family() != AF_UNIX) {
-    return SysResult::Error(EINVAL);
+  if (const SysResult check = CheckFamily(address); !check.ok()) return check;
+  SocketFile* found = nullptr;
+  const SysResult result = network_.FindUnix(address, SOCK_STREAM, found);
+  if (!result.ok()) return result;
+  auto* listener = static_cast<StreamSocket*>(found);
+  if (!listener->is_listening() || listener->receive_shut_) {
+    return SysResult::Error(ECONNREFUSED);
   }
-  StreamSocket* listener = network_.FindListener(address);
-  if (listener == nullptr) {
-    return SysResult::Error(network_.IsMissing(address) ? ENOENT
-                                                        : ECONNREFUSED);
-  }
-  if (listener->receive_shut_) return SysResult::Error(ECONNREFUSED);
   if (!listener->HasRoomInBacklog()) return SysResult::Error(EAGAIN);
   if (state_ != State::kClosed) {
     return SysResult::Error(state_ == State::kEstablished ? EISCONN : EINVAL);
   }
-  remote_ = address;
+  set_peer_address(listener->local_address());
   ConnectTo(*listener);
   return SysResult::Ok();
 }
 
 void StreamSocket::TryToConnect() {
   retry_ = 0;
-  StreamSocket* listener = network_.FindListener(remote_);
+  auto* listener =
+      static_cast<StreamSocket*>(network_.FindListener(peer_address()));
   if (listener == nullptr) {
-    error_ = ECONNREFUSED;
+    set_error(ECONNREFUSED);
     return Done();
   }
   if (listener->HasRoomInBacklog()) return ConnectTo(*listener);
-  retry_ = network_.time().After(kSynRetry, [this] { TryToConnect(); });
+  retry_ = network_.time().After(SynTimeout(retries_), [this] {
+    if (retries_++ < kSynRetries) return TryToConnect();
+    retry_ = 0;
+    set_error(ETIMEDOUT);
+    Done();
+  });
 }
 
 bool StreamSocket::HasRoomInBacklog() const {
@@ -216,19 +222,18 @@ bool StreamSocket::HasRoomInBacklog() const {
 }
 
 void StreamSocket::ConnectTo(StreamSocket& listener) {
-  auto accepted = std::make_shared<StreamSocket>(network_, family_);
+  auto accepted = std::make_shared<StreamSocket>(network_, family());
   Pair(*this, *accepted);
   accepted->progress_ = Progress::kTold;
-  accepted->local_ = is_unix() ? listener.local_ : remote_;
-  accepted->remote_ = local_;
+  accepted->set_local_address(is_unix() ? listener.local_address()
+                                        : peer_address());
+  accepted->set_peer_address(local_address());
   if (is_unix()) {
     accepted->is_embryo_ = true;
     // It has the listener's name, and so cannot get another.
     accepted->bound_ = true;
   } else {
-    accepted->reuse_address_ = listener.reuse_address_;
-    accepted->reuse_port_ = listener.reuse_port_;
-    accepted->reset_on_close_ = listener.reset_on_close_;
+    accepted->CopyOptions(listener);
     // Even what shutdown(2) did before listen(2).
     accepted->receive_shut_ = listener.receive_shut_;
     accepted->send_shut_ = listener.send_shut_;
@@ -241,65 +246,120 @@ void StreamSocket::ConnectTo(StreamSocket& listener) {
   if (accepted->send_shut_) accepted->SendFin();
 }
 
-SysResult StreamSocket::Recv(absl::Span<char> buffer, int flags) {
-  if (is_unix()) return RecvUnix(buffer, flags);
+SysResult StreamSocket::GetPeerName(Address& name) const {
+  const bool has_peer = is_unix() ? state_ == State::kEstablished
+                                  : state_ == State::kEstablished ||
+                                        state_ == State::kFinWait ||
+                                        state_ == State::kCloseWait;
+  if (!has_peer) return SysResult::Error(ENOTCONN);
+  name = peer_address();
+  return SysResult::Ok();
+}
+
+SysResult StreamSocket::ReceiveMessage(IncomingMessage& message) {
+  if (is_unix()) return ReceiveUnix(message);
   if (state_ == State::kListening) return SysResult::Error(ENOTCONN);
   if (!received_.empty()) {
-    return SysResult::Ok(static_cast<int64_t>(TakeReceived(buffer, flags)));
+    return SysResult::Ok(static_cast<int64_t>(TakeReceived(message)));
   }
   if (fin_received_) return SysResult::Ok(0);
-  if (error_ != 0) return SysResult::Error(TakeError());
+  if (error() != 0) return SysResult::Error(TakeError());
   if (receive_shut_) return SysResult::Ok(0);
   return SysResult::Error(state_ == State::kClosed ? ENOTCONN : EAGAIN);
 }
 
-SysResult StreamSocket::RecvUnix(absl::Span<char> buffer, int flags) {
+SysResult StreamSocket::ReceiveUnix(IncomingMessage& message) {
   if (state_ != State::kEstablished) return SysResult::Error(EINVAL);
   if (!received_.empty()) {
-    return SysResult::Ok(static_cast<int64_t>(TakeReceived(buffer, flags)));
+    return SysResult::Ok(static_cast<int64_t>(TakeMessages(message)));
   }
-  if (error_ != 0) return SysResult::Error(TakeError());
+  if (error() != 0) return SysResult::Error(TakeError());
   return receive_shut_ ? SysResult::Ok(0) : SysResult::Error(EAGAIN);
 }
 
-size_t StreamSocket::TakeReceived(absl::Span<char> buffer, int flags) {
-  const size_t count = std::min(buffer.size(), received_.size());
-  std::copy_n(received_.data(), count, buffer.data());
-  if ((flags & MSG_PEEK) != 0) return count;
-  received_.erase(0, count);
-  bool message_freed = false;
-  for (size_t left = count; left > 0 && !messages_.empty();) {
-    const size_t taken = std::min(left, messages_.front());
-    left -= taken;
-    messages_.front() -= taken;
-    if (messages_.front() > 0) break;
-    messages_.pop_front();
-    message_freed = true;
+size_t StreamSocket::TakeReceived(const IncomingMessage& message) {
+  const size_t count = std::min(BytesIn(message.pieces), received_.size());
+  // tcp(7): MSG_TRUNC throws them away.
+  if ((message.flags & MSG_TRUNC) == 0) {
+    Scatter(absl::string_view(received_).substr(0, count), message.pieces, 0);
   }
-  if (peer_ != nullptr) peer_->TakeSpaceFreed(message_freed);
+  if ((message.flags & MSG_PEEK) != 0) return count;
+  received_.erase(0, count);
+  if (peer_ != nullptr) peer_->TakeSpaceFreed();
   return count;
 }
 
-SysResult StreamSocket::Send(absl::Span<const char> bytes) {
-  if (is_unix()) return SendUnix(bytes);
+size_t StreamSocket::TakeMessages(IncomingMessage& message) {
+  // unix_stream_read_generic() in net/unix/af_unix.c, step by step.
+  const size_t room = BytesIn(message.pieces);
+  const bool peek = (message.flags & MSG_PEEK) != 0;
+  message.from = peer_address();
+  size_t count = 0;
+  bool message_freed = false;
+  for (size_t next = 0; next < messages_.size();) {
+    Message& first = messages_[next];
+    const size_t part = std::min(first.bytes, room - count);
+    count += part;
+    // The files come with the first byte, and nothing behind them.
+    const bool has_files = !first.files.empty();
+    if (peek) {
+      message.files = first.files;
+      ++next;
+      if (has_files) break;
+      continue;
+    }
+    if (has_files) message.files = std::exchange(first.files, {});
+    first.bytes -= part;
+    if (first.bytes > 0) break;
+    messages_.pop_front();
+    message_freed = true;
+    if (has_files || count == room) break;
+  }
+  Scatter(absl::string_view(received_).substr(0, count), message.pieces, 0);
+  if (peek) return count;
+  received_.erase(0, count);
+  if (message_freed && peer_ != nullptr) peer_->TakeSpaceFreed();
+  return count;
+}
+
+void StreamSocket::ForEachFileReceived(
+    const std::function<void(const OpenFile&)>& tell) const {
+  for (const Message& message : messages_) {
+    for (const std::shared_ptr<OpenFile>& file : message.files) tell(*file);
+  }
+}
+
+FileList StreamSocket::TakeFilesReceived() {
+  FileList files;
+  for (Message& message : messages_) {
+    files.insert(files.end(), message.files.begin(), message.files.end());
+    message.files.clear();
+  }
+  return files;
+}
+
+SysResult StreamSocket::SendMessage(const OutgoingMessage& message) {
+  if (is_unix()) return SendUnix(message);
+  // sendto(2): an address is ignored.
   if (state_ == State::kSynSent) {
-    return SysResult::Error(error_ != 0 ? TakeError() : EAGAIN);
+    return SysResult::Error(error() != 0 ? TakeError() : EAGAIN);
   }
   const bool may_send =
       state_ == State::kEstablished || state_ == State::kCloseWait;
-  if (error_ != 0 || send_shut_ || !may_send) {
+  if (error() != 0 || send_shut_ || !may_send) {
     // tcp(7): the error that is waiting, then EPIPE.
     const int error = TakeError();
     return SysResult::Error(error != 0 ? error : EPIPE);
   }
-  if (bytes.empty()) return SysResult::Ok(0);
+  const size_t size = BytesIn(message.pieces);
+  if (size == 0) return SysResult::Ok(0);
   if (peer_ == nullptr) {
     // Taken, and answered with an RST by who is no longer there.
     ReceiveReset();
-    return SysResult::Ok(static_cast<int64_t>(bytes.size()));
+    return SysResult::Ok(static_cast<int64_t>(size));
   }
-  const size_t count = std::min(bytes.size(), SpaceAtPeer());
-  if (count < bytes.size()) wants_space_ = true;
+  const size_t count = std::min(size, SpaceAtPeer());
+  if (count < size) wants_space_ = true;
   if (count == 0) return SysResult::Error(EAGAIN);
   if (peer_->state_ == State::kFinWait && peer_->receive_shut_) {
     // RFC 1122 §4.2.2.13: it will neither send nor read, and so resets.
@@ -310,20 +370,31 @@ SysResult StreamSocket::Send(absl::Span<const char> bytes) {
     return SysResult::Ok(static_cast<int64_t>(count));
   }
   // Also if it called shutdown(SHUT_RD): TCP has no way to say so.
-  peer_->received_.append(bytes.data(), count);
+  Gather(message.pieces, count, peer_->received_);
   peer_->Notify(kDataCame);
   return SysResult::Ok(static_cast<int64_t>(count));
 }
 
-SysResult StreamSocket::SendUnix(absl::Span<const char> bytes) {
+SysResult StreamSocket::SendUnix(const OutgoingMessage& message) {
+  if (message.to != nullptr) {
+    return SysResult::Error(state_ == State::kEstablished ? EISCONN
+                                                          : EOPNOTSUPP);
+  }
   if (state_ != State::kEstablished) return SysResult::Error(ENOTCONN);
   if (send_shut_) return SysResult::Error(EPIPE);
-  if (bytes.empty()) return SysResult::Ok(0);
-  if (peer_ == nullptr || peer_->receive_shut_) return SysResult::Error(EPIPE);
-  const size_t count = std::min(bytes.size(), SpaceAtPeer());
+  const size_t size = BytesIn(message.pieces);
+  // Files, too, are not sent without a byte.
+  if (size == 0) return SysResult::Ok(0);
+  if (peer_ == nullptr || peer_->receive_shut_) {
+    // They were in the buffer for a moment, and have left it.
+    if (IsWritable()) Notify(kSpaceCame);
+    return SysResult::Error(EPIPE);
+  }
+  const size_t count = std::min(size, SpaceAtPeer());
   if (count == 0) return SysResult::Error(EAGAIN);
-  peer_->received_.append(bytes.data(), count);
-  peer_->messages_.push_back(count);
+  Gather(message.pieces, count, peer_->received_);
+  peer_->messages_.push_back({.bytes = count, .files = message.files});
+  if (!message.files.empty()) network_.files_in_flight().Add(*peer_);
   peer_->Notify(kDataCame);
   return SysResult::Ok(static_cast<int64_t>(count));
 }
@@ -368,14 +439,15 @@ void StreamSocket::ShutDown(bool receiving, bool sending) {
 void StreamSocket::Disconnect() {
   if (retry_ != 0) network_.time().Cancel(std::exchange(retry_, 0));
   if (state_ == State::kListening) DropAcceptQueue();
-  if (state_ == State::kSynSent) error_ = ECONNRESET;
+  if (state_ == State::kSynSent) set_error(ECONNRESET);
   BecomeClosed();
   receive_shut_ = send_shut_ = fin_received_ = false;
   received_.clear();
-  remote_ = Address();
+  set_peer_address(Address());
   // The port is still told, although it may no longer be this socket's.
   if (!address_stays_) {
-    local_ = Network::WithPort(Network::AnyAddress(family_), local_.port());
+    set_local_address(Network::WithPort(Network::AnyAddress(family()),
+                                        local_address().port()));
   }
   Notify(EPOLLERR);
 }
@@ -399,7 +471,7 @@ void StreamSocket::ReceiveFin() {
 }
 
 void StreamSocket::ReceiveReset() {
-  error_ = state_ == State::kCloseWait ? EPIPE : ECONNRESET;
+  set_error(state_ == State::kCloseWait ? EPIPE : ECONNRESET);
   Done();
 }
 
@@ -419,12 +491,10 @@ void StreamSocket::BecomeClosed() {
   }
 }
 
-void StreamSocket::TakeSpaceFreed(bool message_freed) {
+void StreamSocket::TakeSpaceFreed() {
   if (!IsWritable()) return;
   // Unix tells of each message that is gone, wanted or not.
-  if (is_unix() ? message_freed : std::exchange(wants_space_, false)) {
-    Notify(kSpaceCame);
-  }
+  if (is_unix() || std::exchange(wants_space_, false)) Notify(kSpaceCame);
 }
 
 size_t StreamSocket::buffer_bytes() const {
@@ -445,15 +515,13 @@ bool StreamSocket::IsWritable() const {
                    : used * 3 <= buffer_bytes() * 2;
 }
 
-int StreamSocket::TakeError() { return std::exchange(error_, 0); }
-
 uint32_t StreamSocket::Poll() {
   if (is_unix()) return PollUnix();
   if (state_ == State::kListening) {
     return accept_queue_.empty() ? 0 : kReadable;
   }
   uint32_t events = 0;
-  if (error_ != 0) events |= EPOLLERR;
+  if (error() != 0) events |= EPOLLERR;
   if ((receive_shut_ && send_shut_) || state_ == State::kClosed) {
     events |= EPOLLHUP;
   }
@@ -470,7 +538,7 @@ uint32_t StreamSocket::Poll() {
 
 uint32_t StreamSocket::PollUnix() {
   uint32_t events = 0;
-  if (error_ != 0) events |= EPOLLERR;
+  if (error() != 0) events |= EPOLLERR;
   if ((receive_shut_ && send_shut_) || state_ == State::kClosed) {
     events |= EPOLLHUP;
   }
@@ -480,37 +548,6 @@ uint32_t StreamSocket::PollUnix() {
     events |= kWritable | EPOLLWRBAND;
   }
   return events;
-}
-
-SysResult StreamSocket::SetOption(int level, int option, const void* value,
-                                  socklen_t length) {
-  if (level == IPPROTO_TCP && is_unix()) return SysResult::Error(EOPNOTSUPP);
-  if (length < sizeof(int)) return SysResult::Error(EINVAL);
-  int number;
-  std::memcpy(&number, value, sizeof(number));
-  if (level == SOL_SOCKET && option == SO_REUSEADDR) {
-    reuse_address_ = number != 0;
-  } else if (level == SOL_SOCKET && option == SO_REUSEPORT) {
-    reuse_port_ = number != 0;
-  } else if (level == SOL_SOCKET && option == SO_LINGER) {
-    if (length < sizeof(linger)) return SysResult::Error(EINVAL);
-    linger value_given;
-    std::memcpy(&value_given, value, sizeof(value_given));
-    reset_on_close_ = value_given.l_onoff != 0 && value_given.l_linger == 0;
-  }
-  // Others are taken, and change nothing in a network without delay.
-  return SysResult::Ok();
-}
-
-SysResult StreamSocket::GetOption(int level, int option, void* value,
-                                  socklen_t* length) {
-  if (level != SOL_SOCKET || option != SO_ERROR) {
-    return SysResult::Error(ENOPROTOOPT);
-  }
-  const int error = TakeError();
-  *length = std::min<socklen_t>(*length, sizeof(error));
-  std::memcpy(value, &error, *length);
-  return SysResult::Ok();
 }
 
 }  // namespace pollux
