@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 
@@ -176,6 +177,39 @@ TEST_F(ServingPeerTest, AnswersWhoConnects) {
     EXPECT_TRUE(server.done());
     EXPECT_EQ(server.received(), "ha?");
   }
+}
+
+// [SERVERS]
+// The first answers one connection and resets the next. The second has one at
+// the same time, and says nothing.
+void Serve(const pollux::Address& address, pollux::Peer& first,
+           pollux::Peer& second) {
+  first.Listen(address)
+      .AwaitText("\r\n\r\n")
+      .Send("HTTP/1.1 204 No Content\r\n\r\n")
+      .Close()
+      .Accept()
+      .Reset();
+  second.ListenWith(first);
+}
+// [/SERVERS]
+
+TEST_F(ServingPeerTest, AsInTheReadme) {
+  Peer second(world_, "second");
+  Serve(address_, server_, second);
+  std::array<int, 3> sockets = {};
+  for (int& socket : sockets) {
+    ASSERT_TRUE(Connect(address_).ok());
+    socket = socket_;
+  }
+  socket_ = sockets[0];
+  EXPECT_TRUE(Send("GET / HTTP/1.1\r\n\r\n").ok());
+  EXPECT_EQ(Recv(), "HTTP/1.1 204 No Content\r\n\r\n");
+  EXPECT_EQ(Recv(), "");
+  socket_ = sockets[2];
+  EXPECT_EQ(Recv(), "ECONNRESET");
+  EXPECT_TRUE(server_.done());
+  EXPECT_TRUE(second.is_connected());
 }
 
 TEST_F(ServingPeerTest, TellsThePortThatItGot) {
