@@ -68,6 +68,15 @@ inline bool IsIn(char byte, ByteClass byte_class) {
 inline size_t SkipWhile(absl::string_view text, size_t begin, size_t end,
                         ByteClass byte_class) {
   end = std::min(end, text.size());
+  const auto classes = [text](size_t position) {
+    return kByteClasses[static_cast<unsigned char>(text[position])];
+  };
+  // Four at a time, in a third of the instructions.
+  while (begin + 4 <= end &&
+         (classes(begin) & classes(begin + 1) & classes(begin + 2) &
+          classes(begin + 3) & static_cast<uint8_t>(byte_class)) != 0) {
+    begin += 4;
+  }
   while (begin < end && IsIn(text[begin], byte_class)) ++begin;
   return begin;
 }

@@ -93,6 +93,7 @@ bool IsIpv6Address(absl::string_view text) {
 }
 
 bool IsPort(absl::string_view text) {
+  if (text.empty()) return false;
   uint32_t value = 0;
   for (const char byte : text) {
     if (!absl::ascii_isdigit(byte)) return false;
@@ -105,6 +106,11 @@ bool IsPort(absl::string_view text) {
 }  // namespace
 
 bool IsHostAndPort(absl::string_view text) {
+  // Most are plain names and addresses, perhaps with a port.
+  const size_t plain = SkipWhile(text, 0, text.size(), ByteClass::kRegName);
+  if (plain == text.size()) return plain > 0;
+  if (plain > 0 && text[plain] == ':') return IsPort(text.substr(plain + 1));
+
   size_t host_end;
   if (!text.empty() && text.front() == '[') {
     const size_t bracket = text.find(']');

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "httpd/http/byte_class.h"
+#include "httpd/http/field.h"
 #include "httpd/http/http_date.h"
 #include "httpd/http/reason_phrase.h"
 #include "httpd/http/request_head.h"

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "httpd/http/field.h"
 #include "httpd/http/http_date.h"
 #include "httpd/http/request_head.h"
 

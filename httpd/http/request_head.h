@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
+#include "httpd/http/field_table.h"
 
 namespace pollux::http {
 
@@ -44,14 +44,8 @@ enum class BodyFraming : uint8_t { kNone, kContentLength, kChunked };
 // (RFC 9112 §9.3).
 enum class Persistence : uint8_t { kKeepAlive, kClose };
 
-struct Field {
-  absl::string_view name;
-  // Without the white space around it.
-  absl::string_view value;
-};
-
-// A checked head. A plain value, reused for one request after another so that
-// its list of fields is allocated once; whoever parses owns it. Every view
+// A checked head, used for one request after another so that its list of fields
+// is allocated once; whoever parses owns it. Every view
 // points into the bytes given to the Parse() that completed it, and lives as
 // long as they do; one exception is marked.
 struct RequestHead {
@@ -79,13 +73,12 @@ struct RequestHead {
   // What follows "?", without it; empty if there is none.
   absl::string_view query;
 
-  // uri-host [":" port], the port perhaps empty: of the target in kAbsolute,
-  // else of the Host field; empty only where HTTP/1.0 sent none.
+  // uri-host [":" port]: of the target in kAbsolute, else of the Host field;
+  // empty only where HTTP/1.0 sent none.
   absl::string_view authority;
 
-  // In the order received, repeats included. Empty it with resize(0): clear()
-  // gives a longer list's memory back.
-  absl::InlinedVector<Field, 32> fields;
+  // In the order received, repeats included, and by name.
+  FieldTable fields;
 };
 
 }  // namespace pollux::http
