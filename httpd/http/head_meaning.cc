@@ -1,12 +1,10 @@
 #include "httpd/http/head_meaning.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/byte_class.h"
 #include "httpd/http/field.h"
@@ -14,79 +12,13 @@
 #include "httpd/http/field_table.h"
 #include "httpd/http/host_and_port.h"
 #include "httpd/http/letter_case.h"
+#include "httpd/http/list_reader.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/request_target.h"
 
 namespace pollux::http {
 namespace {
-
-// The elements of a comma-separated list, without the white space around them;
-// empty ones included. Of an empty list that is one.
-class ListReader {
- public:
-  explicit ListReader(absl::string_view list) : rest_(list) {}
-
-  // Whether there was another element; it is in `element` then.
-  bool Next(absl::string_view& element) {
-    if (at_end_) return false;
-    // Most lists have one element, so short that a call costs more than a loop.
-    size_t comma = 0;
-    while (comma < rest_.size() && rest_[comma] != ',') ++comma;
-    element = TrimOws(rest_.substr(0, comma));
-    at_end_ = comma == rest_.size();
-    if (!at_end_) rest_.remove_prefix(comma + 1);
-    return true;
-  }
-
- private:
-  absl::string_view rest_;
-  bool at_end_ = false;
-};
-
-// `origin` is a path and perhaps a query, as in an origin-form target.
-void SplitPathAndQuery(absl::string_view origin, RequestHead& head) {
-  const size_t mark = origin.find('?');
-  head.path = origin.substr(0, mark);
-  head.query =
-      mark == origin.npos ? absl::string_view() : origin.substr(mark + 1);
-}
-
-ParseError ReadAbsoluteTarget(RequestHead& head) {
-  constexpr absl::string_view kScheme = "http://";
-  if (absl::StartsWithIgnoreCase(head.target, "https://")) {
-    return ParseError::kHttpsTarget;
-  }
-  if (!absl::StartsWithIgnoreCase(head.target, kScheme)) {
-    return ParseError::kBadTarget;
-  }
-  const absl::string_view rest = head.target.substr(kScheme.size());
-  const size_t authority_end = std::min(rest.find_first_of("/?"), rest.size());
-  const absl::string_view origin = rest.substr(authority_end);
-  head.authority = rest.substr(0, authority_end);
-  if (!IsHostAndPort(head.authority)) return ParseError::kBadTarget;
-  // The grammar lets brackets pass anywhere, for the sake of IPv6 addresses.
-  if (origin.find_first_of("[]") != origin.npos) return ParseError::kBadTarget;
-  SplitPathAndQuery(origin, head);
-  if (head.path.empty()) head.path = "/";
-  return ParseError::kNone;
-}
-
-ParseError JudgeTarget(RequestHead& head) {
-  switch (head.target.front()) {
-    case '/':
-      head.target_form = TargetForm::kOrigin;
-      SplitPathAndQuery(head.target, head);
-      return ParseError::kNone;
-    case '*':
-      head.target_form = TargetForm::kAsterisk;
-      head.path = head.target;
-      return head.method == Method::kOptions ? ParseError::kNone
-                                             : ParseError::kBadTarget;
-    default:
-      head.target_form = TargetForm::kAbsolute;
-      return ReadAbsoluteTarget(head);
-  }
-}
 
 // Below 2^63, so that it fits wherever a file's size does. One spelling for one
 // number: whoever reads "010" as octal would see another body.
@@ -243,9 +175,17 @@ void ReadConnection(RequestHead& head) {
 }  // namespace
 
 HeadVerdict InterpretTarget(RequestHead& head) {
-  const ParseError error = JudgeTarget(head);
-  if (error == ParseError::kNone) return {};
-  return {.error = error, .where = head.target};
+  RequestTarget target;
+  ParseError error = ReadTarget(head.target, target);
+  if (target.form == TargetForm::kAsterisk && head.method != Method::kOptions) {
+    error = ParseError::kBadTarget;
+  }
+  if (error != ParseError::kNone) return {.error = error, .where = head.target};
+  head.target_form = target.form;
+  head.path = target.path;
+  head.query = target.query;
+  head.authority = target.authority;
+  return {};
 }
 
 HeadVerdict InterpretFields(RequestHead& head) {

@@ -13,7 +13,9 @@
 #include "httpd/http/field_table.h"
 #include "httpd/http/head_bitmaps.h"
 #include "httpd/http/head_limits.h"
+#include "httpd/http/percent_encoding.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/request_target.h"
 
 namespace pollux::http {
 namespace {
@@ -23,15 +25,6 @@ constexpr absl::string_view kVersionShape = "HTTP/1.1";
 
 Version VersionOfDigit(char minor) {
   return minor == '0' ? Version::kHttp10 : Version::kHttp11;
-}
-
-// A "%" and two hexadecimal digits, not both "0": a NUL in a path ends it for
-// some and not for others.
-bool IsTripletAt(absl::string_view bytes, size_t position) {
-  const absl::string_view triplet = bytes.substr(position, 3);
-  return triplet.size() == 3 && triplet[0] == '%' &&
-         absl::ascii_isxdigit(triplet[1]) && absl::ascii_isxdigit(triplet[2]) &&
-         triplet != "%00";
 }
 
 ABSL_ATTRIBUTE_NOINLINE absl::string_view TrimAnyOws(const char* begin,

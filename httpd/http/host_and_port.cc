@@ -8,20 +8,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/byte_class.h"
+#include "httpd/http/percent_encoding.h"
 
 namespace pollux::http {
 namespace {
 
 constexpr size_t kAddressGroups = 8;
-
-// Whether a "%" stands at `position` with two hexadecimal digits behind it. No
-// name holds a NUL.
-bool IsTripletAt(absl::string_view text, size_t position) {
-  const absl::string_view triplet = text.substr(position, 3);
-  return triplet.size() == 3 && triplet[0] == '%' &&
-         absl::ascii_isxdigit(triplet[1]) && absl::ascii_isxdigit(triplet[2]) &&
-         triplet != "%00";
-}
 
 bool IsRegName(absl::string_view text) {
   size_t position = 0;
@@ -123,6 +115,17 @@ bool IsHostAndPort(absl::string_view text) {
   }
   const absl::string_view rest = text.substr(host_end);
   return rest.empty() || (rest.front() == ':' && IsPort(rest.substr(1)));
+}
+
+bool ReadHostAndPort(absl::string_view text, HostAndPort& parts) {
+  if (!IsHostAndPort(text)) return false;
+  // A colon behind the last bracket can only be the port's.
+  const size_t bracket = text.rfind(']');
+  const size_t colon = text.find(':', bracket == text.npos ? 0 : bracket);
+  parts.host = text.substr(0, colon);
+  parts.port =
+      colon == text.npos ? absl::string_view() : text.substr(colon + 1);
+  return true;
 }
 
 }  // namespace pollux::http

@@ -122,6 +122,22 @@ INSTANTIATE_TEST_SUITE_P(All, HostAndPortTest, testing::ValuesIn(kCases),
                            return std::string(info.param.name);
                          });
 
+TEST(ReadHostAndPortTest, R7_Parts) {
+  const auto parts = [](absl::string_view text) {
+    HostAndPort parts;
+    return ReadHostAndPort(text, parts)
+               ? absl::StrCat(parts.host, " ", parts.port)
+               : "none";
+  };
+  EXPECT_EQ(parts("a"), "a ");
+  EXPECT_EQ(parts("a.b:80"), "a.b 80");
+  EXPECT_EQ(parts("1.2.3.4:0"), "1.2.3.4 0");
+  EXPECT_EQ(parts("[::1]"), "[::1] ");
+  EXPECT_EQ(parts("[::1]:65535"), "[::1] 65535");
+  EXPECT_EQ(parts("a:"), "none");
+  EXPECT_EQ(parts(""), "none");
+}
+
 // The C library's reader is the oracle.
 TEST(HostAndPortOracleTest, R7_Ipv6AsInetPtonReadsIt) {
   constexpr absl::string_view kParts[] = {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "httpd/http/field_table.h"
+#include "httpd/http/request_target.h"
 
 namespace pollux::http {
 
@@ -34,9 +35,6 @@ absl::string_view MethodName(Method method);
 // (RFC 9110 §2.5).
 enum class Version : uint8_t { kHttp10, kHttp11 };
 
-// RFC 9112 §3.2.
-enum class TargetForm : uint8_t { kOrigin, kAbsolute, kAsterisk };
-
 // How the length of the request's body is told (RFC 9112 §6.3).
 enum class BodyFraming : uint8_t { kNone, kContentLength, kChunked };
 
@@ -51,6 +49,7 @@ enum class Persistence : uint8_t { kKeepAlive, kClose };
 struct RequestHead {
   Method method = Method::kUnknown;
   Version version = Version::kHttp11;
+  // Never kAuthority: CONNECT is refused.
   TargetForm target_form = TargetForm::kOrigin;
   BodyFraming body_framing = BodyFraming::kNone;
   Persistence persistence = Persistence::kKeepAlive;
