@@ -143,7 +143,9 @@ std::optional<int64_t> SecondsOf(const DateReader& reader,
       date.day > DaysOfMonth(date.year, date.month)) {
     return std::nullopt;
   }
-  return DayOfDate(date) * kSecondsPerDay + second_of_day;
+  // The leap second of the last year there is would be in another.
+  return std::min(DayOfDate(date) * kSecondsPerDay + second_of_day,
+                  kLastSecond);
 }
 
 // Each reads what stands behind the day's name.

@@ -148,6 +148,7 @@ TEST(ParseHttpDateTest, R20_LeapDaysAndSeconds) {
   EXPECT_FALSE(Parse("Mon, 29 Feb 1900 00:00:00 GMT").has_value());
   EXPECT_EQ(Parse("Sat, 31 Dec 2016 23:59:60 GMT"),
             Parse("Sun, 01 Jan 2017 00:00:00 GMT"));
+  EXPECT_EQ(Parse("Fri, 31 Dec 9999 23:59:60 GMT"), kLastSecond);
 }
 
 TEST(ParseHttpDateTest, R20_OtherTextIsNoDate) {

@@ -83,6 +83,9 @@ Parsed ParseInPiecesWith(ScanKernel kernel, absl::string_view message,
 
 Parsed ParseInPieces(absl::string_view message, absl::Span<const size_t> cuts,
                      const HeadLimits& limits, GuardedBuffer& buffer) {
+  if (cuts.size() > 1) {
+    return ParseInPiecesWith(BestScanKernel(), message, cuts, limits, buffer);
+  }
   const Parsed portable =
       ParseInPiecesWith(ScanKernel::kPortable, message, cuts, limits, buffer);
   for (const ScanKernel kernel : {ScanKernel::kSse42, ScanKernel::kAvx2}) {
