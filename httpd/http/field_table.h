@@ -106,6 +106,8 @@ class FieldTable {
   // Looks at the names of the first `size` fields, which are all there are.
   void Index(size_t size);
 
+  std::array<Field, kInlineFields> inline_fields_;
+  std::array<FieldName, kInlineFields> inline_names_ = {};
   size_t size_ = 0;
   size_t capacity_ = kInlineFields;
   // One bit for each name: that it is there, and that it is there again.
@@ -115,8 +117,6 @@ class FieldTable {
   FieldName* names_ = inline_names_.data();
   // By name, where it stands first. Of those that are not there, anything.
   std::array<uint32_t, kFieldNames> first_ = {};
-  std::array<Field, kInlineFields> inline_fields_;
-  std::array<FieldName, kInlineFields> inline_names_ = {};
   std::unique_ptr<Field[]> more_fields_;
   std::unique_ptr<FieldName[]> more_names_;
 };
