@@ -5,16 +5,23 @@
 
 #include <string.h>
 
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "benchmark/benchmark.h"
+#include "httpd/http/chunked_decoder.h"
+#include "httpd/http/chunked_encoder.h"
+#include "httpd/http/field.h"
 #include "httpd/http/head_bitmaps.h"
 #include "httpd/http/head_limits.h"
+#include "httpd/http/http_date.h"
+#include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
+#include "httpd/http/response_writer.h"
 
 namespace pollux::http {
 namespace {
@@ -113,6 +120,86 @@ POLLUX_HEAD_BENCHMARKS(18, kShortest);
 POLLUX_HEAD_BENCHMARKS(49, kHostOnly);
 POLLUX_HEAD_BENCHMARKS(170, kClient);
 POLLUX_HEAD_BENCHMARKS(703, kBrowser);
+
+// ---------------------------------------------------------------------------
+// Bodies, responses, dates.
+
+// A body of 64 KiB in chunks of `chunk_bytes`.
+void BM_DecodeChunks(benchmark::State& state) {
+  constexpr size_t kContentBytes = 64 * 1024;
+  const std::string chunk(static_cast<size_t>(state.range(0)), 'a');
+  std::string body;
+  for (size_t i = 0; i < kContentBytes; i += chunk.size()) {
+    AppendChunk(body, chunk);
+  }
+  if (!AppendLastChunk(body, {}).ok()) abort();
+  for (auto _ : state) {
+    ChunkedDecoder decoder(kContentBytes);
+    absl::string_view rest = body;
+    BodyOutcome outcome = decoder.Decode(rest);
+    while (outcome.kind == BodyOutcome::Kind::kData) {
+      rest.remove_prefix(outcome.bytes);
+      outcome = decoder.Decode(rest);
+    }
+    if (outcome.kind != BodyOutcome::Kind::kComplete) abort();
+  }
+  CountBytes(state, body.size());
+}
+BENCHMARK(BM_DecodeChunks)
+    ->ArgName("chunk_bytes")
+    ->Arg(16)
+    ->Arg(1024)
+    ->Arg(16 * 1024);
+
+constexpr absl::string_view kHello = "Hello, World!";
+
+void BM_WriteResponse(benchmark::State& state) {
+  const HttpDate date = FormatHttpDate(784'111'777);
+  const Field fields[] = {{"Content-Type", "text/plain"}, {"Server", "pollux"}};
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    ResponseWriter writer(out, {});
+    if (!writer.WriteHead(200, date, fields, kHello.size()).ok()) abort();
+    if (!writer.WriteBody(kHello).ok()) abort();
+    if (!writer.Finish().ok()) abort();
+    benchmark::DoNotOptimize(out.data());
+  }
+  CountBytes(state, out.size());
+}
+BENCHMARK(BM_WriteResponse);
+
+void BM_PreparedResponse(benchmark::State& state) {
+  const HttpDate date = FormatHttpDate(784'111'777);
+  const auto response =
+      PreparedResponse::Create(200, {{"Content-Type", "text/plain"}}, kHello);
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    response->AppendTo(out, date, ConnectionOption::kNone,
+                       BodyPresence::kHeadAndBody);
+    benchmark::DoNotOptimize(out.data());
+  }
+  CountBytes(state, out.size());
+}
+BENCHMARK(BM_PreparedResponse);
+
+void BM_FormatDate(benchmark::State& state) {
+  int64_t seconds = 784'111'777;
+  for (auto _ : state) benchmark::DoNotOptimize(FormatHttpDate(++seconds));
+}
+BENCHMARK(BM_FormatDate);
+
+void BM_ParseDate(benchmark::State& state, absl::string_view text) {
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(text);
+    benchmark::DoNotOptimize(ParseHttpDate(text, /*now_unix_seconds=*/0));
+  }
+  CountBytes(state, text.size());
+}
+BENCHMARK_CAPTURE(BM_ParseDate, imf, "Sun, 06 Nov 1994 08:49:37 GMT");
+BENCHMARK_CAPTURE(BM_ParseDate, rfc850, "Sunday, 06-Nov-94 08:49:37 GMT");
+BENCHMARK_CAPTURE(BM_ParseDate, asctime, "Sun Nov  6 08:49:37 1994");
 
 }  // namespace
 }  // namespace pollux::http
