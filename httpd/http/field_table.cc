@@ -10,7 +10,7 @@
 
 namespace pollux::http {
 
-Field* FieldTable::Grow() {
+void FieldTable::GrowRoom() {
   const size_t full = capacity_;
   auto fields = std::make_unique<Field[]>(2 * full);
   std::copy_n(fields_, full, fields.get());
@@ -19,27 +19,6 @@ Field* FieldTable::Grow() {
   fields_ = more_fields_.get();
   names_ = more_names_.get();
   capacity_ = 2 * full;
-  return fields_ + full;
-}
-
-void FieldTable::Index(size_t size) {
-  uint64_t known = 0;
-  uint64_t repeated = 0;
-  FieldName* const names = names_;
-  const Field* const fields = fields_;
-  for (size_t i = 0; i < size; ++i) {
-    const FieldName name = FieldNameOf(fields[i].name);
-    names[i] = name;
-    const uint64_t bit = BitOf(name);
-    if ((known & bit) == 0) {
-      first_[static_cast<size_t>(name)] = static_cast<uint32_t>(i);
-    }
-    repeated |= known & bit;
-    known |= bit;
-  }
-  size_ = size;
-  known_ = known;
-  repeated_ = repeated;
 }
 
 }  // namespace pollux::http

@@ -8,7 +8,6 @@
 #include <memory>
 
 #include "absl/base/attributes.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "httpd/http/field.h"
 #include "httpd/http/field_name.h"
@@ -30,38 +29,18 @@ class FieldTable {
   FieldTable(const FieldTable&) = delete;
   FieldTable& operator=(const FieldTable&) = delete;
 
-  // Puts fields into a table, in place of those that it held; they are there
-  // when the writer goes. A local variable of whoever parses, so that what it
-  // counts stays in registers.
-  class Writer {
-   public:
-    explicit Writer(FieldTable& table)
-        : table_(table),
-          next_(table.fields_),
-          end_(table.fields_ + table.capacity_) {}
+  // To fill a table, put fields into room() and then Assign() them. Their names
+  // are tokens (RFC 9110 §5.6.2).
 
-    Writer(const Writer&) = delete;
-    Writer& operator=(const Writer&) = delete;
+  // Where fields can be put.
+  absl::Span<Field> room() { return {fields_, capacity_}; }
 
-    ~Writer() { table_.Index(size()); }
+  // Doubles room(), and keeps what is in it.
+  void GrowRoom();
 
-    // `name` is a token (RFC 9110 §5.6.2).
-    ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(absl::string_view name,
-                                          absl::string_view value) {
-      if (next_ == end_) {
-        next_ = table_.Grow();
-        end_ = table_.fields_ + table_.capacity_;
-      }
-      *next_++ = {.name = name, .value = value};
-    }
-
-    size_t size() const { return next_ - table_.fields_; }
-
-   private:
-    FieldTable& table_;
-    Field* next_;
-    Field* end_;
-  };
+  // The first `size` fields of room() are the table's now, in place of those
+  // that it held.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Assign(size_t size);
 
   // In the order received, repeats included.
   absl::Span<const Field> all() const { return {fields_, size_}; }
@@ -78,7 +57,8 @@ class FieldTable {
   }
 
   // The first field of that name; nullptr if there is none. Points into the
-  // table: until the next Writer.
+  // table: until the next Assign() or
+  // GrowRoom().
   const Field* Find(FieldName name) const {
     return Has(name) ? fields_ + first_[static_cast<size_t>(name)] : nullptr;
   }
@@ -100,12 +80,6 @@ class FieldTable {
     return uint64_t{1} << static_cast<unsigned>(name);
   }
 
-  // Doubles the memory, which is full; returns where the next field goes.
-  Field* Grow();
-
-  // Looks at the names of the first `size` fields, which are all there are.
-  void Index(size_t size);
-
   std::array<Field, kInlineFields> inline_fields_;
   std::array<FieldName, kInlineFields> inline_names_ = {};
   size_t size_ = 0;
@@ -120,6 +94,22 @@ class FieldTable {
   std::unique_ptr<Field[]> more_fields_;
   std::unique_ptr<FieldName[]> more_names_;
 };
+
+inline void FieldTable::Assign(size_t size) {
+  uint64_t known = 0;
+  uint64_t repeated = 0;
+  // From the last to the first, so that the first of several stays.
+  for (size_t i = size; i-- > 0;) {
+    const FieldName name = FieldNameOf(fields_[i].name);
+    names_[i] = name;
+    first_[static_cast<size_t>(name)] = static_cast<uint32_t>(i);
+    repeated |= known & BitOf(name);
+    known |= BitOf(name);
+  }
+  size_ = size;
+  known_ = known;
+  repeated_ = repeated;
+}
 
 }  // namespace pollux::http
 

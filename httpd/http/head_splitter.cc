@@ -9,8 +9,9 @@
 #include "absl/base/optimization.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "httpd/http/byte_class.h"
-#include "httpd/http/field_table.h"
+#include "httpd/http/field.h"
 #include "httpd/http/head_bitmaps.h"
 #include "httpd/http/head_limits.h"
 #include "httpd/http/percent_encoding.h"
@@ -27,31 +28,11 @@ Version VersionOfDigit(char minor) {
   return minor == '0' ? Version::kHttp10 : Version::kHttp11;
 }
 
-ABSL_ATTRIBUTE_NOINLINE absl::string_view TrimAnyOws(const char* begin,
-                                                     const char* end) {
-  return TrimOws(absl::string_view(begin, end - begin));
-}
-
-// The bytes between the two without the white space around them, fast for what
-// nearly all values look like: one space in front of something, and nothing
-// behind. CR stands at `end`.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::string_view TrimPlainOws(
-    const char* begin, const char* end) {
-  // Of the bytes that may be here only white space is not above a space.
-  const auto is_visible = [](char byte) {
-    return static_cast<unsigned char>(byte) > ' ';
-  };
-  if (ABSL_PREDICT_TRUE(*begin == ' ' && is_visible(begin[1]) &&
-                        is_visible(end[-1]))) {
-    return absl::string_view(begin + 1, end - begin - 1);
-  }
-  return TrimAnyOws(begin, end);
-}
-
 // Reads the origin-form target of `size` bytes that stands at the front of
 // `bytes`, which go on behind it: with a byte that no target has.
-bool SplitOriginTarget(ScanKernel kernel, absl::string_view bytes, size_t size,
-                       RequestHead& head) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool SplitOriginTarget(
+    ScanKernel kernel, absl::string_view bytes, size_t size,
+    RequestHead& head) {
   if (bytes[0] != '/') return false;
   size_t path_bytes = size;
   size_t position = 1;
@@ -77,9 +58,9 @@ bool SplitOriginTarget(ScanKernel kernel, absl::string_view bytes, size_t size,
 }
 
 // Reads the request line, which ends with the CR at `line_end`.
-bool SplitRequestLine(ScanKernel kernel, absl::string_view message,
-                      uint64_t separators, size_t line_end,
-                      const HeadLimits& limits, RequestHead& head) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool SplitRequestLine(
+    ScanKernel kernel, absl::string_view message, uint64_t separators,
+    size_t line_end, const HeadLimits& limits, RequestHead& head) {
   const char* const bytes = message.data();
   const size_t method_bytes = std::countr_zero(separators);
   const size_t target_begin = method_bytes + 1;
@@ -159,6 +140,25 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool HasOnlyLineEnds(
          2 * lines;
 }
 
+// Whether the value between the colon and the CR at `line_end` is one space and
+// something that is white space neither in front nor at its end, as nearly all
+// are. Of the bytes that may be there only white space is not above a space.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool HasPlainValue(const char* bytes,
+                                                       size_t colon,
+                                                       size_t line_end) {
+  const auto is_visible = [](char byte) {
+    return static_cast<unsigned char>(byte) > ' ';
+  };
+  return bytes[colon + 1] == ' ' && is_visible(bytes[colon + 2]) &&
+         is_visible(bytes[line_end - 1]);
+}
+
+void TrimValues(absl::Span<Field> fields) {
+  for (Field& field : fields) field.value = TrimOws(field.value);
+}
+
+// The loop over the fields calls nothing, so that all that it needs stays in
+// registers.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline size_t Split(ScanKernel kernel,
                                                  absl::string_view message,
                                                  const HeadLimits& limits,
@@ -174,7 +174,10 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline size_t Split(ScanKernel kernel,
   }
 
   const char* const bytes = message.data();
-  FieldTable::Writer fields(head.fields);
+  const absl::Span<Field> room = head.fields.room();
+  Field* next = room.data();
+  Field* const end = next + room.size();
+  bool has_plain_values = true;
   while (true) {
     // The message does not end with CR.
     if (bytes[line_end + 1] != '\n') return 0;
@@ -183,17 +186,26 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline size_t Split(ScanKernel kernel,
     if (line_end == line) break;
     const size_t colon = FindSeparator(bitmaps, line);
     // CR is a separator, so a colon is not behind it.
-    if (colon == line || bytes[colon] != ':') return 0;
-    fields.Add(absl::string_view(bytes + line, colon - line),
-               TrimPlainOws(bytes + colon + 1, bytes + line_end));
+    if (colon == line || bytes[colon] != ':' || next == end) return 0;
+    size_t value = colon + 1;
+    if (ABSL_PREDICT_TRUE(HasPlainValue(bytes, colon, line_end))) {
+      ++value;
+    } else {
+      has_plain_values = false;
+    }
+    *next++ = {.name = absl::string_view(bytes + line, colon - line),
+               .value = absl::string_view(bytes + value, line_end - value)};
   }
   const size_t head_bytes = line_end + 2;
-  return bytes[line_end + 1] == '\n' &&
-                 HasOnlyLineEnds(bitmaps, line_end, 1 + fields.size()) &&
-                 head_bytes <= limits.max_head_bytes &&
-                 fields.size() <= limits.max_fields
-             ? head_bytes
-             : 0;
+  const size_t fields = next - room.data();
+  if (bytes[line_end + 1] != '\n' ||
+      !HasOnlyLineEnds(bitmaps, line_end, 1 + fields) ||
+      head_bytes > limits.max_head_bytes || fields > limits.max_fields) {
+    return 0;
+  }
+  if (!has_plain_values) TrimValues(room.first(fields));
+  head.fields.Assign(fields);
+  return head_bytes;
 }
 
 #if defined(__x86_64__)
@@ -227,15 +239,18 @@ void SplitCheckedLines(absl::string_view lines, RequestHead& head) {
   head.target = lines.substr(method_end + 1, target_end - method_end - 1);
   head.version = VersionOfDigit(lines[version_end - 1]);
 
-  FieldTable::Writer fields(head.fields);
+  size_t fields = 0;
   size_t line = version_end + 2;
   while (line < lines.size()) {
     const size_t colon = lines.find(':', line);
     const size_t line_end = lines.find('\r', colon);
-    fields.Add(lines.substr(line, colon - line),
-               TrimOws(lines.substr(colon + 1, line_end - colon - 1)));
+    if (fields == head.fields.room().size()) head.fields.GrowRoom();
+    head.fields.room()[fields++] = {
+        .name = lines.substr(line, colon - line),
+        .value = TrimOws(lines.substr(colon + 1, line_end - colon - 1))};
     line = line_end + 2;
   }
+  head.fields.Assign(fields);
 }
 
 }  // namespace pollux::http

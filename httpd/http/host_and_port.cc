@@ -85,14 +85,15 @@ bool IsIpv6Address(absl::string_view text) {
 }
 
 bool IsPort(absl::string_view text) {
-  if (text.empty()) return false;
+  constexpr uint32_t kMaxPort = 65535;
   uint32_t value = 0;
   for (const char byte : text) {
-    if (!absl::ascii_isdigit(byte)) return false;
-    value = value * 10 + (byte - '0');
-    if (value > 65535) return false;
+    const uint32_t digit = static_cast<unsigned char>(byte) - '0';
+    // The value has one digit too much at most, so it cannot overflow.
+    if (digit > 9 || value > kMaxPort) return false;
+    value = value * 10 + digit;
   }
-  return true;
+  return !text.empty() && value <= kMaxPort;
 }
 
 }  // namespace

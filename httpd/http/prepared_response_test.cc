@@ -31,7 +31,7 @@ std::string Bytes(const PreparedResponse& response,
   return out;
 }
 
-PreparedResponse Make(int status, std::vector<Field> fields,
+PreparedResponse Make(int status, const std::vector<Field>& fields,
                       absl::string_view body) {
   absl::StatusOr<PreparedResponse> response =
       PreparedResponse::Create(status, fields, body);
