@@ -106,8 +106,9 @@ TEST(JudgeRangeTest, R20_OfARequest) {
   const auto judge = [&](absl::string_view method, absl::string_view lines) {
     ByteRange range;
     const HeadOf head(method, lines);
-    const RangeVerdict verdict = JudgeRange(*head, validators, /*size=*/10,
-                                            /*now=*/1'000'000, range);
+    const RangeVerdict verdict =
+        JudgeRange(*head, validators, /*size_bytes=*/10,
+                   /*now_unix_seconds=*/1'000'000, range);
     return Describe(verdict, range);
   };
   EXPECT_EQ(judge("GET", ""), "whole");

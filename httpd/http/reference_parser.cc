@@ -299,7 +299,7 @@ class HeadReader {
     const std::string& target = head_.target;
     std::string rest = target;
     if (target == "*") {
-      head_.path = "*";
+      head_.path = target;
       return head_.method == "OPTIONS" || reader_.Refuse(400);
     }
     if (target[0] != '/') {
@@ -313,7 +313,7 @@ class HeadReader {
       if (rest.find_first_of("[]") != std::string::npos) {
         return reader_.Refuse(400);
       }
-      if (rest.empty() || rest[0] == '?') rest = "/" + rest;
+      if (rest.empty() || rest[0] == '?') rest.insert(0, 1, '/');
     }
     const size_t mark = rest.find('?');
     head_.path = rest.substr(0, mark);
@@ -374,7 +374,7 @@ class HeadReader {
         codings.push_back(Lower(coding));
       }
     }
-    const long chunked = std::count(codings.begin(), codings.end(), "chunked");
+    const auto chunked = std::count(codings.begin(), codings.end(), "chunked");
     if (chunked > 1 || (chunked == 1 && codings.back() != "chunked")) {
       return reader_.Refuse(400);
     }
