@@ -24,6 +24,12 @@ enum class ByteClass : uint8_t {
   kOriginTarget = 1 << 3,
   // An absolute-form target, but for "%": the same, and IP-literals.
   kAbsoluteTarget = 1 << 4,
+  // What stands for itself between double quotes (RFC 9110 §5.6.4).
+  kQuotedText = 1 << 5,
+  // HEXDIG in either case (RFC 9112 §7.1).
+  kHexDigit = 1 << 6,
+  // etagc: an entity tag between its quotes (RFC 9110 §8.8.3).
+  kEntityTag = 1 << 7,
 };
 
 inline constexpr std::array<uint8_t, 256> kByteClasses = [] {
@@ -45,6 +51,16 @@ inline constexpr std::array<uint8_t, 256> kByteClasses = [] {
   add('\t', ByteClass::kFieldValue);
   for (int byte = 0x20; byte <= 0x7e; ++byte) add(byte, ByteClass::kFieldValue);
   for (int byte = 0x80; byte <= 0xff; ++byte) add(byte, ByteClass::kFieldValue);
+
+  add_each("0123456789abcdefABCDEF", ByteClass::kHexDigit);
+
+  add_each("\t !", ByteClass::kQuotedText);
+  add('!', ByteClass::kEntityTag);
+  for (int byte = 0x23; byte <= 0xff; ++byte) {
+    if (byte == 0x7f) continue;
+    if (byte != '\\') add(byte, ByteClass::kQuotedText);
+    add(byte, ByteClass::kEntityTag);
+  }
 
   for (const ByteClass byte_class :
        {ByteClass::kRegName, ByteClass::kOriginTarget,
@@ -68,6 +84,15 @@ inline bool IsIn(char byte, ByteClass byte_class) {
 inline size_t SkipWhile(absl::string_view text, size_t begin, size_t end,
                         ByteClass byte_class) {
   end = std::min(end, text.size());
+  const auto classes = [text](size_t position) {
+    return kByteClasses[static_cast<unsigned char>(text[position])];
+  };
+  // Four at a time, in a third of the instructions.
+  while (begin + 4 <= end &&
+         (classes(begin) & classes(begin + 1) & classes(begin + 2) &
+          classes(begin + 3) & static_cast<uint8_t>(byte_class)) != 0) {
+    begin += 4;
+  }
   while (begin < end && IsIn(text[begin], byte_class)) ++begin;
   return begin;
 }
@@ -80,12 +105,18 @@ inline bool IsToken(absl::string_view text) {
   return !text.empty() && IsAllIn(text, ByteClass::kToken);
 }
 
+// The value of a digit of kHexDigit.
+inline uint32_t HexValue(char digit) {
+  return digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
+}
+
+inline bool IsOws(char byte) { return byte == ' ' || byte == '\t'; }
+
 // `text` without the optional white space around it: only SP and HTAB
 // (RFC 9110 §5.6.3).
 inline absl::string_view TrimOws(absl::string_view text) {
-  const auto is_ows = [](char byte) { return byte == ' ' || byte == '\t'; };
-  while (!text.empty() && is_ows(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_ows(text.back())) text.remove_suffix(1);
+  while (!text.empty() && IsOws(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsOws(text.back())) text.remove_suffix(1);
   return text;
 }
 

@@ -3,8 +3,6 @@
 #ifndef POLLUX_HTTPD_HTTP_HEAD_MEANING_H_
 #define POLLUX_HTTPD_HTTP_HEAD_MEANING_H_
 
-#include <cstddef>
-
 #include "absl/strings/string_view.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
@@ -14,18 +12,21 @@ namespace pollux::http {
 struct [[nodiscard]] HeadVerdict {
   // kNone if the head may be served.
   ParseError error = ParseError::kNone;
-  // Where the refused target or field begins, or the head's end if something is
-  // missing from it.
-  size_t offset = 0;
+  // The refused target or the refused field's name; null if something is
+  // missing.
+  absl::string_view where;
 };
 
-// Splits `lines` into `head` and checks what they mean together. `lines` is a
-// request line and any number of field lines, each ended by CRLF, that the
-// grammar of RequestParser has let pass; the empty line is not among them. Of
-// several errors the one that stands first counts, and the fields of a
-// Transfer-Encoding stand where the first of them does. `head` is as
-// RequestHead says, or unspecified after an error.
-HeadVerdict ReadHead(absl::string_view lines, RequestHead& head);
+// Reads head.target: sets target_form, path and query, and authority where an
+// absolute target names one (RFC 9112 §3.2). Never allocates.
+HeadVerdict InterpretTarget(RequestHead& head);
+
+// Checks what the fields mean together and with the version, and sets what is
+// left of `head` by them; with target_form and, where that is kAbsolute,
+// authority set. Of several errors the one that stands first in the message
+// counts; the fields of a Transfer-Encoding stand where the first of them does.
+// Never allocates.
+HeadVerdict InterpretFields(RequestHead& head);
 
 }  // namespace pollux::http
 

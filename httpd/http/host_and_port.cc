@@ -8,20 +8,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/byte_class.h"
+#include "httpd/http/percent_encoding.h"
 
 namespace pollux::http {
 namespace {
 
 constexpr size_t kAddressGroups = 8;
-
-// Whether a "%" stands at `position` with two hexadecimal digits behind it. No
-// name holds a NUL.
-bool IsTripletAt(absl::string_view text, size_t position) {
-  const absl::string_view triplet = text.substr(position, 3);
-  return triplet.size() == 3 && triplet[0] == '%' &&
-         absl::ascii_isxdigit(triplet[1]) && absl::ascii_isxdigit(triplet[2]) &&
-         triplet != "%00";
-}
 
 bool IsRegName(absl::string_view text) {
   size_t position = 0;
@@ -93,18 +85,25 @@ bool IsIpv6Address(absl::string_view text) {
 }
 
 bool IsPort(absl::string_view text) {
+  constexpr uint32_t kMaxPort = 65535;
   uint32_t value = 0;
   for (const char byte : text) {
-    if (!absl::ascii_isdigit(byte)) return false;
-    value = value * 10 + (byte - '0');
-    if (value > 65535) return false;
+    const uint32_t digit = static_cast<unsigned char>(byte) - '0';
+    // The value has one digit too much at most, so it cannot overflow.
+    if (digit > 9 || value > kMaxPort) return false;
+    value = value * 10 + digit;
   }
-  return true;
+  return !text.empty() && value <= kMaxPort;
 }
 
 }  // namespace
 
 bool IsHostAndPort(absl::string_view text) {
+  // Most are plain names and addresses, perhaps with a port.
+  const size_t plain = SkipWhile(text, 0, text.size(), ByteClass::kRegName);
+  if (plain == text.size()) return plain > 0;
+  if (plain > 0 && text[plain] == ':') return IsPort(text.substr(plain + 1));
+
   size_t host_end;
   if (!text.empty() && text.front() == '[') {
     const size_t bracket = text.find(']');
@@ -117,6 +116,17 @@ bool IsHostAndPort(absl::string_view text) {
   }
   const absl::string_view rest = text.substr(host_end);
   return rest.empty() || (rest.front() == ':' && IsPort(rest.substr(1)));
+}
+
+bool ReadHostAndPort(absl::string_view text, HostAndPort& parts) {
+  if (!IsHostAndPort(text)) return false;
+  // A colon behind the last bracket can only be the port's.
+  const size_t bracket = text.rfind(']');
+  const size_t colon = text.find(':', bracket == text.npos ? 0 : bracket);
+  parts.host = text.substr(0, colon);
+  parts.port =
+      colon == text.npos ? absl::string_view() : text.substr(colon + 1);
+  return true;
 }
 
 }  // namespace pollux::http

@@ -63,7 +63,7 @@ constexpr Case kCases[] = {
     {"PortZero", "a:0", true},
     {"LargestPort", "a:65535", true},
     {"PortWithLeadingZeros", "a:000080", true},
-    {"EmptyPort", "a:", true},
+    {"EmptyPort", "a:", false},
     {"PortTooLarge", "a:65536", false},
     {"PortFarTooLarge", "a:99999999999999999999", false},
     {"PortWithLetter", "a:8o", false},
@@ -84,7 +84,7 @@ constexpr Case kCases[] = {
     {"Ipv6FullMapped", "[1:2:3:4:5:6:1.2.3.4]", true},
     {"Ipv6GapBeforeIpv4", "[::1.2.3.4]", true},
     {"Ipv6Port", "[::1]:8080", true},
-    {"Ipv6EmptyPort", "[::1]:", true},
+    {"Ipv6EmptyPort", "[::1]:", false},
     {"Ipv6Empty", "[]", false},
     {"Ipv6OneColon", "[:]", false},
     {"Ipv6ThreeColons", "[:::]", false},
@@ -121,6 +121,22 @@ INSTANTIATE_TEST_SUITE_P(All, HostAndPortTest, testing::ValuesIn(kCases),
                          [](const testing::TestParamInfo<Case>& info) {
                            return std::string(info.param.name);
                          });
+
+TEST(ReadHostAndPortTest, R7_Parts) {
+  const auto parts = [](absl::string_view text) {
+    HostAndPort parts;
+    return ReadHostAndPort(text, parts)
+               ? absl::StrCat(parts.host, " ", parts.port)
+               : "none";
+  };
+  EXPECT_EQ(parts("a"), "a ");
+  EXPECT_EQ(parts("a.b:80"), "a.b 80");
+  EXPECT_EQ(parts("1.2.3.4:0"), "1.2.3.4 0");
+  EXPECT_EQ(parts("[::1]"), "[::1] ");
+  EXPECT_EQ(parts("[::1]:65535"), "[::1] 65535");
+  EXPECT_EQ(parts("a:"), "none");
+  EXPECT_EQ(parts(""), "none");
+}
 
 // The C library's reader is the oracle.
 TEST(HostAndPortOracleTest, R7_Ipv6AsInetPtonReadsIt) {

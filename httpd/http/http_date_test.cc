@@ -4,11 +4,14 @@
 #include <cstdio>
 #include <ctime>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
+#include "httpd/http/guarded_buffer.h"
 
 namespace pollux::http {
 namespace {
@@ -83,6 +86,113 @@ TEST(HttpDateTest, AnySecondAsTheLibrarySaysIt) {
   for (int i = 0; i < 20'000; ++i) {
     const int64_t seconds = any(random);
     ASSERT_EQ(Format(seconds), FormatWithLibrary(seconds)) << seconds;
+  }
+}
+
+// Sun, 06 Nov 1994 08:49:37 GMT.
+constexpr int64_t kExample = 784'111'777;
+constexpr int64_t kNow = 1'700'000'000;  // In 2023.
+
+std::optional<int64_t> Parse(absl::string_view text, int64_t now = kNow) {
+  GuardedBuffer buffer(/*capacity_bytes=*/64);
+  return ParseHttpDate(buffer.Show(text), now);
+}
+
+TEST(ParseHttpDateTest, R20_ThreeFormats) {
+  EXPECT_EQ(Parse("Sun, 06 Nov 1994 08:49:37 GMT"), kExample);
+  EXPECT_EQ(Parse("Sunday, 06-Nov-94 08:49:37 GMT"), kExample);
+  EXPECT_EQ(Parse("Sun Nov  6 08:49:37 1994"), kExample);
+  EXPECT_EQ(Parse("Sun Nov 16 08:49:37 1994"), kExample + 10 * 24 * 60 * 60);
+  EXPECT_EQ(Parse("Sun Nov 06 08:49:37 1994"), kExample);
+}
+
+TEST(ParseHttpDateTest, R20_ReadsWhatIsWritten) {
+  std::minstd_rand random(/*seed=*/5);
+  for (int round = 0; round < 100'000; ++round) {
+    const int64_t span = kLastSecond - kFirstSecond + 1;
+    const int64_t seconds =
+        kFirstSecond +
+        ((static_cast<int64_t>(random()) << 31) + random()) % span;
+    ASSERT_EQ(ParseHttpDate(Format(seconds), kNow), seconds) << Format(seconds);
+  }
+}
+
+TEST(ParseHttpDateTest, R20_EveryDayOfFourCenturies) {
+  for (int64_t day = 0; day < 146'097; ++day) {
+    const int64_t seconds = day * 24 * 60 * 60;
+    ASSERT_EQ(ParseHttpDate(Format(seconds), kNow), seconds);
+  }
+}
+
+TEST(ParseHttpDateTest, R20_YearsOfTwoDigits) {
+  const auto year_of = [](absl::string_view digits, int64_t now) {
+    const std::optional<int64_t> seconds =
+        Parse(absl::StrCat("Sunday, 01-Jan-", digits, " 00:00:00 GMT"), now);
+    return seconds.has_value() ? Format(*seconds).substr(12, 4) : "none";
+  };
+  EXPECT_EQ(year_of("23", kNow), "2023");
+  EXPECT_EQ(year_of("24", kNow), "2024");
+  EXPECT_EQ(year_of("73", kNow), "2073");
+  EXPECT_EQ(year_of("74", kNow), "1974");
+  EXPECT_EQ(year_of("94", kNow), "1994");
+  EXPECT_EQ(year_of("00", kNow), "2000");
+  EXPECT_EQ(year_of("69", 0), "1969");
+  EXPECT_EQ(year_of("20", 0), "2020");
+  EXPECT_EQ(year_of("21", 0), "1921");
+}
+
+TEST(ParseHttpDateTest, R20_LeapDaysAndSeconds) {
+  EXPECT_TRUE(Parse("Thu, 29 Feb 2024 00:00:00 GMT").has_value());
+  EXPECT_TRUE(Parse("Tue, 29 Feb 2000 00:00:00 GMT").has_value());
+  EXPECT_FALSE(Parse("Wed, 29 Feb 2023 00:00:00 GMT").has_value());
+  EXPECT_FALSE(Parse("Mon, 29 Feb 1900 00:00:00 GMT").has_value());
+  EXPECT_EQ(Parse("Sat, 31 Dec 2016 23:59:60 GMT"),
+            Parse("Sun, 01 Jan 2017 00:00:00 GMT"));
+  EXPECT_EQ(Parse("Fri, 31 Dec 9999 23:59:60 GMT"), kLastSecond);
+}
+
+TEST(ParseHttpDateTest, R20_OtherTextIsNoDate) {
+  for (const absl::string_view bad : {"",
+                                      " ",
+                                      "now",
+                                      "784111777",
+                                      "Sun",
+                                      "Sun,",
+                                      "Sun, ",
+                                      "Sunday",
+                                      "Sun, 6 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 94 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 08:49:37",
+                                      "Sun, 06 Nov 1994 08:49:37 UTC",
+                                      "Sun, 06 Nov 1994 08:49:37 gmt",
+                                      "sun, 06 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 nov 1994 08:49:37 GMT",
+                                      "Son, 06 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 08:49:37 GMT ",
+                                      " Sun, 06 Nov 1994 08:49:37 GMT",
+                                      "Sun,  06 Nov 1994 08:49:37 GMT",
+                                      "Sun 06 Nov 1994 08:49:37 GMT",
+                                      "Sun, 00 Nov 1994 08:49:37 GMT",
+                                      "Sun, 31 Nov 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 24:00:00 GMT",
+                                      "Sun, 06 Nov 1994 08:60:37 GMT",
+                                      "Sun, 06 Nov 1994 08:49:61 GMT",
+                                      "Sun, 06 Nov 1994 8:49:37 GMT",
+                                      "Sun, 06 Nov 1994 08:49 GMT",
+                                      "Sun, 06 Nov 1994 08:49:37 +0000",
+                                      "Sun, 06-Nov-94 08:49:37 GMT",
+                                      "Sunday, 06 Nov 1994 08:49:37 GMT",
+                                      "Sunday, 06-Nov-1994 08:49:37 GMT",
+                                      "Sunday, 6-Nov-94 08:49:37 GMT",
+                                      "Sunday, 06-Nov-94 08:49:37",
+                                      "Sun Nov 6 08:49:37 1994",
+                                      "Sun Nov  6 08:49:37 94",
+                                      "Sun Nov  6 08:49:37 1994 GMT",
+                                      "Sun Nov   6 08:49:37 1994",
+                                      "Sun Nov  0 08:49:37 1994",
+                                      "Sun, 06 Nov -994 08:49:37 GMT",
+                                      "Sun, +6 Nov 1994 08:49:37 GMT"}) {
+    EXPECT_FALSE(Parse(bad).has_value()) << bad;
   }
 }
 

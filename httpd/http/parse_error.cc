@@ -51,8 +51,20 @@ constexpr Description Describe(ParseError error) {
       return {400, "HTTP/1.0 knows no Transfer-Encoding."};
     case ParseError::kTransferEncodingWithContentLength:
       return {400, "There are both a Transfer-Encoding and a Content-Length."};
+    case ParseError::kBadChunkSize:
+      return {400, "The size of a chunk is not 1 to 16 hexadecimal digits."};
+    case ParseError::kBadChunkExtension:
+      return {400, "An extension of a chunk is malformed."};
+    case ParseError::kBadChunkEnd:
+      return {400, "The data of a chunk is longer than its size."};
+    case ParseError::kChunkLineTooLong:
+      return {400, "The line before a chunk is too long."};
+    case ParseError::kTrailersTooLong:
+      return {400, "The fields behind the body are too long."};
+    case ParseError::kBodyTooLarge:
+      return {413, "The body is too large."};
     case ParseError::kTargetTooLong:
-      return {414, "The request target is too long."};
+      return {414, "The request line is too long."};
     case ParseError::kHeadTooLong:
       return {431, "The request's head is too long."};
     case ParseError::kTooManyFields:

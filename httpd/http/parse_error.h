@@ -32,7 +32,14 @@ enum class ParseError : uint8_t {
   kBadTransferEncoding,
   kTransferEncodingInHttp10,
   kTransferEncodingWithContentLength,
+  // 400, the body.
+  kBadChunkSize,
+  kBadChunkExtension,
+  kBadChunkEnd,
+  kChunkLineTooLong,
+  kTrailersTooLong,
   // Limits.
+  kBodyTooLarge,
   kTargetTooLong,
   kHeadTooLong,
   kTooManyFields,
@@ -49,7 +56,7 @@ enum class ParseError : uint8_t {
 inline constexpr size_t kParseErrors =
     static_cast<size_t>(ParseError::kUnsupportedVersion) + 1;
 
-// The status to answer with: 400, 414, 417, 421, 431, 501 or 505.
+// The status to answer with: 400, 413, 414, 417, 421, 431, 501 or 505.
 int StatusOf(ParseError error);
 
 // A short sentence that may be shown to the client: it never repeats what the

@@ -18,7 +18,7 @@ TEST(ParseErrorTest, EveryErrorHasAStatusAndASentenceOfItsOwn) {
   for (int i = 1; i <= kLast; ++i) {
     const ParseError error = static_cast<ParseError>(i);
     EXPECT_THAT(StatusOf(error),
-                testing::AnyOf(400, 414, 417, 421, 431, 501, 505))
+                testing::AnyOf(400, 413, 414, 417, 421, 431, 501, 505))
         << i;
     const std::string sentence(Explain(error));
     EXPECT_TRUE(sentences.insert(sentence).second) << sentence;
@@ -31,6 +31,7 @@ TEST(ParseErrorTest, EveryErrorHasAStatusAndASentenceOfItsOwn) {
 }
 
 TEST(ParseErrorTest, R11_Limits) {
+  EXPECT_EQ(StatusOf(ParseError::kBodyTooLarge), 413);
   EXPECT_EQ(StatusOf(ParseError::kTargetTooLong), 414);
   EXPECT_EQ(StatusOf(ParseError::kHeadTooLong), 431);
   EXPECT_EQ(StatusOf(ParseError::kTooManyFields), 431);
@@ -43,7 +44,7 @@ TEST(ParseErrorTest, StatusesOtherThan400) {
   EXPECT_EQ(StatusOf(ParseError::kUnsupportedVersion), 505);     // R3
   EXPECT_EQ(StatusOf(ParseError::kUnknownTransferCoding), 501);  // R9
   EXPECT_EQ(StatusOf(ParseError::kUnknownExpectation), 417);     // R14
-  for (int i = 1; i < static_cast<int>(ParseError::kTargetTooLong); ++i) {
+  for (int i = 1; i < static_cast<int>(ParseError::kBodyTooLarge); ++i) {
     EXPECT_EQ(StatusOf(static_cast<ParseError>(i)), 400) << i;
   }
 }

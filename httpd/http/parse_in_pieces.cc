@@ -1,14 +1,21 @@
 #include "httpd/http/parse_in_pieces.h"
 
 #include <cstddef>
+#include <cstdlib>
+#include <iostream>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "httpd/http/field.h"
+#include "httpd/http/field_name.h"
 #include "httpd/http/guarded_buffer.h"
+#include "httpd/http/head_bitmaps.h"
+#include "httpd/http/head_limits.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
 
@@ -28,6 +35,14 @@ std::string Describe(const RequestHead& head) {
   for (const Field& field : head.fields) {
     absl::StrAppend(&text, "field <", field.name, "> <", field.value, ">\n");
   }
+  for (size_t i = 1; i < kFieldNames; ++i) {
+    const FieldName name = static_cast<FieldName>(i);
+    for (const Field* field = head.fields.Find(name); field != nullptr;
+         field = head.fields.FindNext(name, field)) {
+      absl::StrAppend(&text, "known ", TextOf(name), " is field ",
+                      field - head.fields.begin(), "\n");
+    }
+  }
   return text;
 }
 
@@ -44,9 +59,12 @@ std::string Describe(const ParseOutcome& outcome) {
   return "";
 }
 
-Parsed ParseInPieces(absl::string_view message, absl::Span<const size_t> cuts,
-                     const HeadLimits& limits, GuardedBuffer& buffer) {
-  RequestParser parser;
+namespace {
+
+Parsed ParseInPiecesWith(ScanKernel kernel, absl::string_view message,
+                         absl::Span<const size_t> cuts,
+                         const HeadLimits& limits, GuardedBuffer& buffer) {
+  RequestParser parser(kernel);
   RequestHead head;
   for (size_t i = 0;; ++i) {
     const size_t shown = i < cuts.size() ? cuts[i] : message.size();
@@ -59,6 +77,35 @@ Parsed ParseInPieces(absl::string_view message, absl::Span<const size_t> cuts,
               .head = is_complete ? Describe(head) : ""};
     }
   }
+}
+
+}  // namespace
+
+Parsed ParseInPieces(absl::string_view message, absl::Span<const size_t> cuts,
+                     const HeadLimits& limits, GuardedBuffer& buffer) {
+  if (cuts.size() > 1) {
+    return ParseInPiecesWith(BestScanKernel(), message, cuts, limits, buffer);
+  }
+  const Parsed portable =
+      ParseInPiecesWith(ScanKernel::kPortable, message, cuts, limits, buffer);
+  for (const ScanKernel kernel : {ScanKernel::kSse42, ScanKernel::kAvx2}) {
+    if (!IsSupported(kernel)) continue;
+    const Parsed other =
+        ParseInPiecesWith(kernel, message, cuts, limits, buffer);
+    if (Describe(other.outcome) == Describe(portable.outcome) &&
+        other.shown_bytes == portable.shown_bytes &&
+        other.head == portable.head) {
+      continue;
+    }
+    std::cerr << "kernel " << static_cast<int>(kernel) << " says "
+              << Describe(other.outcome) << "\n"
+              << other.head << "and the portable one "
+              << Describe(portable.outcome) << "\n"
+              << portable.head << "of \"" << absl::CHexEscape(message)
+              << "\"\n";
+    abort();
+  }
+  return portable;
 }
 
 Parsed ParseByteByByte(absl::string_view message, const HeadLimits& limits,

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "httpd/http/guarded_buffer.h"
+#include "httpd/http/head_limits.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
 
@@ -30,7 +31,9 @@ std::string Describe(const ParseOutcome& outcome);
 
 // Presents the first cuts[0] bytes of `message` to a new parser, then the first
 // cuts[1] and so on, and at last the whole, until the outcome is another than
-// kNeedMore. `cuts` ascend and are not beyond the message's end.
+// kNeedMore. `cuts` ascend and are not beyond the message's end. Of a
+// message that is cut once at most, all kernels that this processor supports
+// try their hand; dies if they do not agree.
 Parsed ParseInPieces(absl::string_view message, absl::Span<const size_t> cuts,
                      const HeadLimits& limits, GuardedBuffer& buffer);
 

@@ -2,35 +2,20 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "httpd/http/byte_class.h"
+#include "httpd/http/field.h"
+#include "httpd/http/field_check.h"
 #include "httpd/http/http_date.h"
 #include "httpd/http/reason_phrase.h"
-#include "httpd/http/request_head.h"
 
 namespace pollux::http {
 namespace {
-
-// The fields that frame the message; a second one, or one that disagrees, would
-// desynchronise the connection.
-constexpr absl::string_view kFramingFields[] = {"Connection", "Content-Length",
-                                                "Date", "Transfer-Encoding"};
-
-bool IsFramingField(absl::string_view name) {
-  return std::any_of(std::begin(kFramingFields), std::end(kFramingFields),
-                     [name](absl::string_view framing) {
-                       return absl::EqualsIgnoreCase(name, framing);
-                     });
-}
 
 // RFC 9110 §15.3.5, §15.3.6, §15.4.5.
 bool ForbidsBody(int status) {
@@ -53,27 +38,7 @@ absl::string_view ConnectionLine(ConnectionOption connection) {
   return "";
 }
 
-absl::Status CheckFields(absl::Span<const Field> fields) {
-  for (const Field& field : fields) {
-    if (!IsValidField(field)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("field \"", absl::CHexEscape(field.name),
-                       "\": its name is not a token, or its value holds a "
-                       "control character"));
-    }
-    if (IsFramingField(field.name)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "field \"", field.name, "\" is written by the framing itself"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
-
-bool IsValidField(const Field& field) {
-  return IsToken(field.name) && IsAllIn(field.value, ByteClass::kFieldValue);
-}
 
 absl::StatusOr<PreparedResponse> PreparedResponse::Create(
     int status, absl::Span<const Field> fields, absl::string_view body) {
@@ -95,7 +60,7 @@ absl::StatusOr<PreparedResponse> PreparedResponse::Create(
   response.date_offset_ = before_date.size();
   std::string after_connection;
   for (const Field& field : fields) {
-    absl::StrAppend(&after_connection, field.name, ": ", field.value, "\r\n");
+    AppendField(after_connection, field);
   }
   if (HasContentLength(status)) {
     absl::StrAppend(&after_connection, "Content-Length: ", body.size(), "\r\n");

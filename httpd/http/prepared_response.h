@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "httpd/http/field.h"
 #include "httpd/http/http_date.h"
-#include "httpd/http/request_head.h"
 
 namespace pollux::http {
 
@@ -26,10 +26,6 @@ enum class ConnectionOption : uint8_t {
 
 // HEAD is answered with the head that GET would get (RFC 9110 §9.3.2).
 enum class BodyPresence : uint8_t { kHeadAndBody, kHeadOnly };
-
-// Whether a field may be written as it is: a token, and a value without CR, LF,
-// NUL or any other control but HTAB (RFC 9110 §5.1, §5.5).
-bool IsValidField(const Field& field);
 
 // One complete response, kept as bytes; only its Date changes. Immutable, so
 // any number of connections and threads may send it at once; whoever serves it

@@ -13,6 +13,7 @@
 
 namespace {
 
+// NOLINTBEGIN(google-build-using-namespace)
 // [README
 using namespace pollux::http;
 
@@ -44,6 +45,7 @@ bool Answer(RequestParser& parser, RequestHead& head, std::string& input,
   return !closes;
 }
 // README]
+// NOLINTEND(google-build-using-namespace)
 
 class ReadmeExampleTest : public testing::Test {
  protected:

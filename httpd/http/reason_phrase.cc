@@ -17,6 +17,7 @@ struct NamedStatus {
 constexpr NamedStatus kNamedStatuses[] = {
     {100, "Continue"},
     {101, "Switching Protocols"},
+    {103, "Early Hints"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},

@@ -18,10 +18,27 @@ static_assert(kMethodNames.size() == static_cast<size_t>(Method::kUnknown));
 }  // namespace
 
 Method MethodFromToken(absl::string_view token) {
-  for (size_t i = 0; i < kMethodNames.size(); ++i) {
-    if (token == kMethodNames[i]) return static_cast<Method>(i);
+  const auto is = [token](Method method) {
+    return token == kMethodNames[static_cast<size_t>(method)]
+               ? method
+               : Method::kUnknown;
+  };
+  // GET first, since it is nearly always that; none of the rest share both.
+  if (token == "GET") return Method::kGet;
+  switch (token.size()) {
+    case 3:
+      return is(Method::kPut);
+    case 4:
+      return is(token[0] == 'H' ? Method::kHead : Method::kPost);
+    case 5:
+      return is(token[0] == 'T' ? Method::kTrace : Method::kPatch);
+    case 6:
+      return is(Method::kDelete);
+    case 7:
+      return is(token[0] == 'C' ? Method::kConnect : Method::kOptions);
+    default:
+      return Method::kUnknown;
   }
-  return Method::kUnknown;
 }
 
 absl::string_view MethodName(Method method) {

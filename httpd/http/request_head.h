@@ -4,8 +4,9 @@
 
 #include <cstdint>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
+#include "httpd/http/field_table.h"
+#include "httpd/http/request_target.h"
 
 namespace pollux::http {
 
@@ -34,9 +35,6 @@ absl::string_view MethodName(Method method);
 // (RFC 9110 §2.5).
 enum class Version : uint8_t { kHttp10, kHttp11 };
 
-// RFC 9112 §3.2.
-enum class TargetForm : uint8_t { kOrigin, kAbsolute, kAsterisk };
-
 // How the length of the request's body is told (RFC 9112 §6.3).
 enum class BodyFraming : uint8_t { kNone, kContentLength, kChunked };
 
@@ -44,19 +42,14 @@ enum class BodyFraming : uint8_t { kNone, kContentLength, kChunked };
 // (RFC 9112 §9.3).
 enum class Persistence : uint8_t { kKeepAlive, kClose };
 
-struct Field {
-  absl::string_view name;
-  // Without the white space around it.
-  absl::string_view value;
-};
-
-// A checked head. A plain value, reused for one request after another so that
-// its list of fields is allocated once; whoever parses owns it. Every view
+// A checked head, used for one request after another so that its list of fields
+// is allocated once; whoever parses owns it. Every view
 // points into the bytes given to the Parse() that completed it, and lives as
 // long as they do; one exception is marked.
 struct RequestHead {
   Method method = Method::kUnknown;
   Version version = Version::kHttp11;
+  // Never kAuthority: CONNECT is refused.
   TargetForm target_form = TargetForm::kOrigin;
   BodyFraming body_framing = BodyFraming::kNone;
   Persistence persistence = Persistence::kKeepAlive;
@@ -79,13 +72,12 @@ struct RequestHead {
   // What follows "?", without it; empty if there is none.
   absl::string_view query;
 
-  // uri-host [":" port], the port perhaps empty: of the target in kAbsolute,
-  // else of the Host field; empty only where HTTP/1.0 sent none.
+  // uri-host [":" port]: of the target in kAbsolute, else of the Host field;
+  // empty only where HTTP/1.0 sent none.
   absl::string_view authority;
 
-  // In the order received, repeats included. Empty it with resize(0): clear()
-  // gives a longer list's memory back.
-  absl::InlinedVector<Field, 32> fields;
+  // In the order received, repeats included, and by name.
+  FieldTable fields;
 };
 
 }  // namespace pollux::http

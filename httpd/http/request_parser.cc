@@ -1,5 +1,6 @@
 #include "httpd/http/request_parser.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <optional>
@@ -7,7 +8,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/byte_class.h"
+#include "httpd/http/head_limits.h"
 #include "httpd/http/head_meaning.h"
+#include "httpd/http/head_splitter.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
 
@@ -95,6 +98,10 @@ ParseOutcome RequestParser::Parse(absl::string_view message,
                                   const HeadLimits& limits, RequestHead& head) {
   assert(message.size() >= scanned_);
   if (scanned_ == 0) {
+    const size_t head_end = SplitPlainHead(kernel_, message, limits, head);
+    if (head_end > 0) {
+      return FinishHead(InterpretFields(head), message, head_end);
+    }
     if (Stop stop = SkipEmptyLine(message)) return *stop;
   }
   const Window window(message, head_start_ + size_t{limits.max_head_bytes});
@@ -105,7 +112,7 @@ ParseOutcome RequestParser::Parse(absl::string_view message,
         stop = ReadMethod(window);
         break;
       case State::kTarget:
-        stop = ReadTarget(window, limits.max_target_bytes);
+        stop = ReadTarget(window, limits.max_request_line_bytes);
         break;
       case State::kVersion:
         stop = ReadVersion(window);
@@ -163,16 +170,20 @@ RequestParser::Stop RequestParser::ReadMethod(const Window& window) {
 }
 
 RequestParser::Stop RequestParser::ReadTarget(const Window& window,
-                                              size_t max_bytes) {
+                                              size_t max_line_bytes) {
+  // The version that has to follow is part of the line.
+  constexpr size_t kTailBytes = absl::string_view(" HTTP/1.1").size();
+  const size_t line_limit = head_start_ + max_line_bytes;
+  const size_t limit = line_limit - std::min(line_limit, kTailBytes);
   if (scanned_ == window.size()) return window.Exhausted();
   if (scanned_ == token_start_) {
     if (!MayBeginTarget(window[scanned_])) {
       return window.Unexpected(scanned_, ParseError::kBadTarget);
     }
+    if (scanned_ >= limit) return Refuse(ParseError::kTargetTooLong, scanned_);
     ++scanned_;
   }
   const ByteClass allowed = ClassOfTarget(window[token_start_]);
-  const size_t limit = token_start_ + max_bytes;
   while (true) {
     scanned_ = SkipWhile(window.bytes(), scanned_, limit, allowed);
     if (scanned_ == window.size()) return window.Exhausted();
@@ -245,7 +256,11 @@ RequestParser::Stop RequestParser::ReadLineStart(const Window& window,
     if (Stop stop = window.ExpectCrLf(scanned_, ParseError::kBadFieldName)) {
       return stop;
     }
-    return FinishHead(window, head);
+    SplitCheckedLines(
+        window.bytes().substr(head_start_, scanned_ - head_start_), head);
+    HeadVerdict verdict = InterpretTarget(head);
+    if (verdict.error == ParseError::kNone) verdict = InterpretFields(head);
+    return FinishHead(verdict, window.bytes(), scanned_ + kCrLfBytes);
   }
   if (byte == ' ' || byte == '\t') {
     return Refuse(ParseError::kFoldedLine, scanned_);
@@ -284,17 +299,18 @@ RequestParser::Stop RequestParser::ReadFieldValue(const Window& window) {
   return std::nullopt;
 }
 
-// The blank line stands at scanned_.
-ParseOutcome RequestParser::FinishHead(const Window& window,
-                                       RequestHead& head) {
-  const absl::string_view lines =
-      window.bytes().substr(head_start_, scanned_ - head_start_);
-  const HeadVerdict verdict = ReadHead(lines, head);
+// The grammar has let the head pass; it and what stands before it are
+// `head_end` bytes of the message.
+ParseOutcome RequestParser::FinishHead(const HeadVerdict& verdict,
+                                       absl::string_view message,
+                                       size_t head_end) {
   if (verdict.error != ParseError::kNone) {
-    return Refuse(verdict.error, head_start_ + verdict.offset);
+    // What is missing is missed at the blank line.
+    return Refuse(verdict.error, verdict.where.data() == nullptr
+                                     ? head_end - kCrLfBytes
+                                     : verdict.where.data() - message.data());
   }
-  const size_t head_end = scanned_ + kCrLfBytes;
-  *this = RequestParser();
+  *this = RequestParser(kernel_);
   return Complete(head_end);
 }
 

@@ -1,19 +1,21 @@
 // Fuzzes the request parser: whatever the bytes, their outcome does not depend
-// on how they were cut, and every view stays inside of them.
+// on how they were cut nor on the kernel, it is that of the reference, and
+// every view stays inside of them.
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <random>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
+#include "httpd/http/field.h"
+#include "httpd/http/fuzz_check.h"
 #include "httpd/http/guarded_buffer.h"
+#include "httpd/http/head_limits.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/parse_in_pieces.h"
+#include "httpd/http/reference_parser.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
 
@@ -23,18 +25,6 @@ namespace {
 constexpr size_t kMaxInputBytes = 256 * 1024;
 // Feeding bytes one at a time copies the square of their number.
 constexpr size_t kMaxDribbledBytes = 2048;
-
-void Check(bool holds, absl::string_view what, absl::string_view message) {
-  if (holds) return;
-  std::cerr << what << ": \"" << absl::CHexEscape(message) << "\"\n";
-  abort();
-}
-
-bool IsInside(absl::string_view view, absl::string_view message) {
-  return view.empty() ||
-         (view.data() >= message.data() &&
-          view.data() + view.size() <= message.data() + message.size());
-}
 
 void CheckHead(const RequestHead& head, size_t consumed,
                absl::string_view shown) {
@@ -75,8 +65,9 @@ void CheckWhole(absl::string_view shown, const HeadLimits& limits) {
       Check(outcome.bytes <= size_t{limits.max_head_bytes} + 2,
             "head over its limit", shown);
       Check(head.fields.size() <= limits.max_fields, "too many fields", shown);
-      Check(head.target.size() <= limits.max_target_bytes, "target too long",
-            shown);
+      Check(head.method_token.size() + head.target.size() + 10 <=
+                limits.max_request_line_bytes,
+            "request line too long", shown);
       Check(!parser.in_progress(), "in progress", shown);
       CheckHead(head, outcome.bytes, shown);
       break;
@@ -87,6 +78,39 @@ void CheckWhole(absl::string_view shown, const HeadLimits& limits) {
     case ParseOutcome::Kind::kError:
       Check(outcome.error != ParseError::kNone, "error without reason", shown);
       Check(outcome.bytes < shown.size(), "error outside", shown);
+      break;
+  }
+}
+
+void CheckReference(absl::string_view message, const HeadLimits& limits) {
+  if (message.size() > kMaxDribbledBytes) return;
+  RequestParser parser;
+  RequestHead head;
+  ReferenceHead reference;
+  const ParseOutcome outcome = parser.Parse(message, limits, head);
+  const ReferenceVerdict verdict =
+      ReferenceParseHead(message, limits, reference);
+  switch (outcome.kind) {
+    case ParseOutcome::Kind::kComplete:
+      Check(verdict.kind == ReferenceVerdict::Kind::kAccepted &&
+                verdict.bytes == outcome.bytes,
+            "the reference does not accept it so", message);
+      Check(reference.is_chunked ==
+                    (head.body_framing == BodyFraming::kChunked) &&
+                reference.content_length == head.content_length &&
+                reference.path == head.path &&
+                reference.authority == head.authority &&
+                reference.fields.size() == head.fields.size(),
+            "the reference reads it otherwise", message);
+      break;
+    case ParseOutcome::Kind::kNeedMore:
+      Check(verdict.kind == ReferenceVerdict::Kind::kNeedsMore,
+            "the reference needs no more", message);
+      break;
+    case ParseOutcome::Kind::kError:
+      Check(verdict.kind == ReferenceVerdict::Kind::kRefused &&
+                verdict.status == StatusOf(outcome.error),
+            "the reference does not refuse it so", message);
       break;
   }
 }
@@ -103,6 +127,7 @@ void CheckCuts(absl::string_view message, const std::vector<size_t>& cuts,
 void CheckMessage(absl::string_view message, const HeadLimits& limits,
                   std::minstd_rand& random, GuardedBuffer& buffer) {
   CheckWhole(buffer.Show(message), limits);
+  CheckReference(message, limits);
   const Parsed whole = ParseInPieces(message, {}, limits, buffer);
   for (const int count : {1, 2, 8}) {
     std::vector<size_t> cuts(count);
@@ -129,16 +154,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static GuardedBuffer& buffer =
       *new GuardedBuffer(pollux::http::kMaxInputBytes);
 
-  // The whole input decides the cuts, so that it remains a plain message.
-  uint32_t hash = 2166136261u;
-  for (const char byte : message) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619u;
-  }
-  std::minstd_rand random(hash);
+  std::minstd_rand random(pollux::http::HashOf(message));
   pollux::http::CheckMessage(message, HeadLimits{}, random, buffer);
   const HeadLimits small = {
       .max_head_bytes = static_cast<uint32_t>(1 + random() % (size + 2)),
-      .max_target_bytes = static_cast<uint32_t>(1 + random() % 32),
+      .max_request_line_bytes = static_cast<uint32_t>(1 + random() % 48),
       .max_fields = static_cast<uint32_t>(1 + random() % 4)};
   pollux::http::CheckMessage(message, small, random, buffer);
   return 0;

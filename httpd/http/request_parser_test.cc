@@ -597,6 +597,8 @@ constexpr RefusedCase kRefused[] = {
      ParseError::kBadHost},
     {"R7_Userinfo", "GET / HTTP/1.1\r\n", "Host: u@a\r\n\r\n",
      ParseError::kBadHost},
+    {"R7_EmptyPort", "GET / HTTP/1.1\r\n", "Host: a:\r\n\r\n",
+     ParseError::kBadHost},
     {"R7_BadPort", "GET / HTTP/1.1\r\n", "Host: a:65536\r\n\r\n",
      ParseError::kBadHost},
     {"R7_BadIpv6", "GET / HTTP/1.1\r\n", "Host: [::zz]\r\n\r\n",
@@ -1002,30 +1004,40 @@ TEST_F(RequestParserTest, R11_MethodOf65Bytes) {
                 2 + kMaxMethodBytes);
 }
 
+// A request line of exactly `bytes`, its CRLF not counted.
+std::string RequestLineOf(size_t bytes) {
+  constexpr absl::string_view kBefore = "GET /";
+  constexpr absl::string_view kAfter = " HTTP/1.1";
+  return absl::StrCat(kBefore,
+                      std::string(bytes - kBefore.size() - kAfter.size(), 'a'),
+                      kAfter);
+}
+
 TEST_F(RequestParserTest, R11_RequestLineOf8000BytesIsAccepted) {
-  const std::string input =
-      absl::StrCat("GET /", std::string(8000 - strlen("GET / HTTP/1.1"), 'a'),
-                   " HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string input = RequestLineOf(8000) + "\r\nHost: a\r\n\r\n";
   ExpectComplete(ParseWhole(input), input.size());
 }
 
-TEST_F(RequestParserTest, R11_TargetAtTheDefaultLimit) {
-  const std::string target = "/" + std::string(8 * 1024 - 1, 'a');
-  const std::string rest = " HTTP/1.1\r\nHost: a\r\n\r\n";
-  const std::string fits = "GET " + target + rest;
+TEST_F(RequestParserTest, R11_RequestLineAtTheDefaultLimit) {
+  constexpr size_t kLimit = 8 * 1024;
+  const size_t target_limit = kLimit - strlen(" HTTP/1.1");
+  const std::string fits = RequestLineOf(kLimit) + "\r\nHost: a\r\n\r\n";
   ExpectComplete(ParseWhole(fits), fits.size());
-  ExpectRefused(ParseWhole("GET " + target + "a" + rest),
-                ParseError::kTargetTooLong, strlen("GET ") + 8 * 1024);
+  ExpectComplete(ParseWhole("\r\n" + fits), 2 + fits.size());
+  ExpectRefused(ParseWhole(RequestLineOf(kLimit + 1) + "\r\nHost: a\r\n\r\n"),
+                ParseError::kTargetTooLong, target_limit);
   // Neither sooner nor later.
-  EXPECT_EQ(ParseWhole("GET " + target).outcome.kind,
-            ParseOutcome::Kind::kNeedMore);
-  ExpectRefused(ParseWhole("GET " + target + "a"), ParseError::kTargetTooLong,
-                strlen("GET ") + 8 * 1024);
+  const std::string target = fits.substr(0, target_limit);
+  EXPECT_EQ(ParseWhole(target).outcome.kind, ParseOutcome::Kind::kNeedMore);
+  ExpectRefused(ParseWhole(target + "a"), ParseError::kTargetTooLong,
+                target_limit);
 }
 
 TEST_F(RequestParserTest, R11_TargetAtASmallLimit) {
-  const HeadLimits limits = {.max_target_bytes = 8};
-  const size_t limit_offset = strlen("GET ") + 8;
+  const uint32_t limit_offset = strlen("GET ") + 8;
+  const HeadLimits limits = {.max_request_line_bytes =
+                                 limit_offset +
+                                 static_cast<uint32_t>(strlen(" HTTP/1.1"))};
   const auto parse = [&](absl::string_view target) {
     return ParseEveryWay(
         absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: a\r\n\r\n"), limits);
@@ -1045,12 +1057,16 @@ TEST_F(RequestParserTest, R11_TargetAtASmallLimit) {
   ExpectRefused(parse("/12345%4g"), ParseError::kBadTarget, limit_offset);
 }
 
-TEST_F(RequestParserTest, R11_SmallestTargetLimit) {
-  const HeadLimits limits = {.max_target_bytes = 1};
-  const absl::string_view input = "GET / HTTP/1.0\r\n\r\n";
-  ExpectComplete(ParseEveryWay(input, limits), input.size());
-  ExpectRefused(ParseEveryWay("GET /a HTTP/1.0\r\n\r\n", limits),
-                ParseError::kTargetTooLong, strlen("GET /"));
+TEST_F(RequestParserTest, R11_RequestLineLimitThatNoLineFits) {
+  for (const uint32_t limit : {1, 9, 10, 13}) {
+    SCOPED_TRACE(limit);
+    ExpectRefused(ParseEveryWay("GET / HTTP/1.0\r\n\r\n",
+                                {.max_request_line_bytes = limit}),
+                  ParseError::kTargetTooLong, strlen("GET "));
+  }
+  const absl::string_view fits = "GET / HTTP/1.0\r\n\r\n";
+  ExpectComplete(ParseEveryWay(fits, {.max_request_line_bytes = 14}),
+                 fits.size());
 }
 
 // A head of exactly `bytes`.
@@ -1149,7 +1165,7 @@ TEST_F(RequestParserTest, R11_EachHeadIsCountedAnew) {
 
 TEST_F(RequestParserTest, R11_LargestLimits) {
   const HeadLimits limits = {.max_head_bytes = UINT32_MAX,
-                             .max_target_bytes = UINT32_MAX,
+                             .max_request_line_bytes = UINT32_MAX,
                              .max_fields = UINT32_MAX};
   const std::string input = HeadWithFields(200);
   ExpectComplete(ParseWhole(input, limits), input.size());

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "httpd/http/field.h"
 #include "httpd/http/request_head.h"
 
 namespace pollux {
@@ -28,7 +29,7 @@ class Request {
   absl::string_view authority() const { return head_.authority; }
 
   // In the order received, repeats included.
-  absl::Span<const http::Field> fields() const { return head_.fields; }
+  absl::Span<const http::Field> fields() const { return head_.fields.all(); }
 
   // The value of the first field called `name`, compared without case; empty if
   // there is none.
