@@ -123,7 +123,9 @@ class StreamTest : public ReactorFixture {
       Socket socket;
     } accepted;
     const std::unique_ptr<Listener> listener = *Listener::Create(
-        *reactor_, *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"), 16),
+        *reactor_,
+        *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"),
+                        {.backlog = 16}),
         {}, accepted);
     client_ = End(
         *this,
