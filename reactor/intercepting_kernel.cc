@@ -466,6 +466,15 @@ SysResult InterceptingKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
               });
 }
 
+SysResult InterceptingKernel::SchedGetAffinity(pid_t thread, cpu_set_t& cpus) {
+  return Pass(SyscallKind::kSchedGetAffinity, {thread},
+              [&](SyscallRecord& record, size_t) {
+                const SysResult result = kernel_.SchedGetAffinity(thread, cpus);
+                if (result.ok()) record.numbers[1] = CPU_COUNT(&cpus);
+                return result;
+              });
+}
+
 SysResult InterceptingKernel::SchedSetAffinity(pid_t thread,
                                                const cpu_set_t& cpus) {
   return Pass(SyscallKind::kSchedSetAffinity, {thread, CPU_COUNT(&cpus)},

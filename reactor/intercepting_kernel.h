@@ -90,6 +90,7 @@ class InterceptingKernel : public Kernel {
   SysResult PidFdSendSignal(int process, int signal) override;
   SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
                    int options) override;
+  SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) override;
   SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
 
  protected:

@@ -242,6 +242,9 @@ class Kernel {
   virtual SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
                            int options) = 0;
 
+  // The CPUs that a thread (0: this one) may run on. sched_getaffinity(2).
+  virtual SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) = 0;
+
   // Keeps a thread (0: this one) on some CPUs. sched_setaffinity(2).
   virtual SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) = 0;
 };

@@ -24,7 +24,12 @@ SysResult FromReturn(int64_t returned) {
 
 // Rounded up: a wait that ends early makes the loop come back for nothing.
 timespec ToTimespecRoundedUp(absl::Duration duration) {
-  return absl::ToTimespec(absl::Ceil(duration, absl::Nanoseconds(1)));
+  // absl::Ceil() divides, which costs more than all the rest.
+  timespec time = absl::ToTimespec(duration);
+  if (absl::DurationFromTimespec(time) < duration) {
+    time = absl::ToTimespec(duration + absl::Nanoseconds(1));
+  }
+  return time;
 }
 
 }  // namespace
@@ -240,6 +245,10 @@ SysResult LinuxKernel::PidFdSendSignal(int process, int signal) {
 SysResult LinuxKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
                               int options) {
   return FromReturn(::waitid(type, id, &info, options));
+}
+
+SysResult LinuxKernel::SchedGetAffinity(pid_t thread, cpu_set_t& cpus) {
+  return FromReturn(::sched_getaffinity(thread, sizeof(cpus), &cpus));
 }
 
 SysResult LinuxKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {

@@ -43,6 +43,11 @@ class MonotonicTime {
 
   friend absl::Duration operator-(MonotonicTime a, MonotonicTime b) {
     if (a == Infinite()) return absl::InfiniteDuration();
+    int64_t nanos;
+    // The usual case: one conversion, not two.
+    if (!__builtin_sub_overflow(a.nanos_, b.nanos_, &nanos)) {
+      return absl::Nanoseconds(nanos);
+    }
     return absl::Nanoseconds(a.nanos_) - absl::Nanoseconds(b.nanos_);
   }
 

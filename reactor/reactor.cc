@@ -165,21 +165,35 @@ Reactor::~Reactor() {
 }
 
 void Reactor::Run() {
-  loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  EnterLoop();
+  SetRunningThread(pthread_self());
   while (!stop_.load(std::memory_order_acquire)) {
     Iterate(absl::InfiniteDuration());
   }
   stop_.store(false, std::memory_order_relaxed);
-  is_idle_since_fresh_ = false;
-  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  SetRunningThread(kNoThread);
+  LeaveLoop();
 }
 
 void Reactor::RunOnce(absl::Duration max_wait) {
-  loop_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  EnterLoop();
   Iterate(std::max(max_wait, absl::ZeroDuration()));
+  LeaveLoop();
+}
+
+void Reactor::EnterLoop() {
+  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+}
+
+void Reactor::LeaveLoop() {
   // Whoever called may take his time.
   is_idle_since_fresh_ = false;
-  loop_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  loop_thread_.store(kNoThread, std::memory_order_relaxed);
+}
+
+void Reactor::SetRunningThread(pthread_t thread) {
+  absl::MutexLock lock(&watch_mutex_);
+  running_thread_ = thread;
 }
 
 void Reactor::Iterate(absl::Duration max_wait) {
@@ -196,7 +210,7 @@ void Reactor::Iterate(absl::Duration max_wait) {
   statistics_.iterations.Add();
   if (is_observing()) {
     ReadIdleSince();
-    statistics_.iteration_time.Record(idle_since_ - now_);
+    statistics_.iteration_time.RecordNanos(idle_since_.nanos() - now_.nanos());
   }
   progress_.store(progress_.load(std::memory_order_relaxed) + 1,
                   std::memory_order_relaxed);
@@ -209,8 +223,8 @@ void Reactor::Stop() {
 
 absl::Status Reactor::Post(Task task) {
   // Inside of the loop, it looks at its tasks before it waits again.
-  const bool is_inside = loop_thread_.load(std::memory_order_relaxed) ==
-                         std::this_thread::get_id();
+  const bool is_inside = pthread_equal(
+      loop_thread_.load(std::memory_order_relaxed), pthread_self());
   {
     absl::MutexLock lock(&mutex_);
     const size_t waiting =
@@ -381,7 +395,7 @@ void Reactor::Call(const Dispatch& dispatch, Callback callback) {
   callback();
   if (options_.observe != Observe::kCallbacks) return;
   const MonotonicTime end = Clock();
-  statistics_.callback_time.Record(end - last_call_end_);
+  statistics_.callback_time.RecordNanos(end.nanos() - last_call_end_.nanos());
   last_call_end_ = end;
 }
 
@@ -428,7 +442,8 @@ void Reactor::FireTimers() {
     if (node == nullptr) return;
     statistics_.timers.Add();
     if (is_observing()) {
-      statistics_.timer_lateness.Record(now_ - node->deadline());
+      statistics_.timer_lateness.RecordNanos(now_.nanos() -
+                                             node->deadline().nanos());
     }
     Call({Dispatch::Kind::kTimer, -1, &typeid(*node)},
          [&] { node->OnDeadline(); });
@@ -445,7 +460,9 @@ void Reactor::RunTasks() {
     wake_sent_ = false;
     has_tasks_.store(false, std::memory_order_relaxed);
     unrun_tasks_.store(running_tasks_.size(), std::memory_order_relaxed);
-    if (is_observing()) statistics_.task_wait.Record(now_ - first_post_);
+    if (is_observing()) {
+      statistics_.task_wait.RecordNanos(now_.nanos() - first_post_.nanos());
+    }
   }
   const size_t end = std::min(
       running_tasks_.size(),

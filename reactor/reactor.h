@@ -2,11 +2,12 @@
 #ifndef POLLUX_REACTOR_REACTOR_H_
 #define POLLUX_REACTOR_REACTOR_H_
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -210,6 +211,9 @@ class Reactor {
     void (*destroy)(void*);
   };
 
+  // Never a thread's, in any C library that runs on Linux.
+  static constexpr pthread_t kNoThread = 0;
+
   Reactor(Kernel& kernel, const Options& options);
 
   absl::Status OpenDescriptors();
@@ -222,8 +226,8 @@ class Reactor {
   void CheckThread([[maybe_unused]] const char* what,
                    [[maybe_unused]] int descriptor) const {
 #ifndef NDEBUG
-    const std::thread::id loop = loop_thread_.load(std::memory_order_relaxed);
-    if (loop != std::thread::id() && loop != std::this_thread::get_id()) {
+    const pthread_t loop = loop_thread_.load(std::memory_order_relaxed);
+    if (loop != kNoThread && !pthread_equal(loop, pthread_self())) {
       NameOffender(what, descriptor);
     }
 #endif
@@ -231,6 +235,9 @@ class Reactor {
   [[noreturn]] void NameOffender(const char* what, int descriptor) const;
   void CheckProcess() const;
 
+  void EnterLoop();
+  void LeaveLoop();
+  void SetRunningThread(pthread_t thread);
   void Iterate(absl::Duration max_wait);
   bool is_observing() const { return options_.observe != Observe::kNothing; }
   MonotonicTime Clock() const;
@@ -280,8 +287,12 @@ class Reactor {
   size_t next_task_ = 0;
 
   std::atomic<bool> stop_ = false;
+  // Held while Run() begins and ends, so that StallWatchdog finds its thread or
+  // none.
+  absl::Mutex watch_mutex_;
+  pthread_t running_thread_ ABSL_GUARDED_BY(watch_mutex_) = kNoThread;
   // The thread that is inside Run() or RunOnce(); else none.
-  std::atomic<std::thread::id> loop_thread_;
+  std::atomic<pthread_t> loop_thread_ = kNoThread;
   // Tasks in running_tasks_ that have not run.
   std::atomic<size_t> unrun_tasks_ = 0;
 

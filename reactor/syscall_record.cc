@@ -76,6 +76,7 @@ constexpr std::array<absl::string_view, kSyscallKinds> kNames = {
     "pidfd_open",
     "pidfd_send_signal",
     "waitid",
+    "sched_getaffinity",
     "sched_setaffinity"};
 
 constexpr Name kDomains[] = {
@@ -351,6 +352,7 @@ std::string ArgumentsText(const SyscallRecord& record) {
       return absl::StrFormat("%s, %d, {si_status=%d}, %s",
                              OneOf(kWaitTypes, n[0]), n[1], n[3],
                              AnyOf(kWaitOptions, n[2]));
+    case SyscallKind::kSchedGetAffinity:
     case SyscallKind::kSchedSetAffinity:
       return absl::StrCat(n[0], ", ", n[1], " CPUs");
   }

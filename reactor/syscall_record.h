@@ -56,6 +56,7 @@ enum class SyscallKind : uint8_t {
   kPidFdOpen,
   kPidFdSendSignal,
   kWaitId,
+  kSchedGetAffinity,
   kSchedSetAffinity,
 };
 

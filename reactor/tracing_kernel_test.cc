@@ -90,6 +90,7 @@ class MockKernel : public Kernel {
   MOCK_METHOD(SysResult, PidFdOpen, (pid_t, unsigned int), (override));
   MOCK_METHOD(SysResult, PidFdSendSignal, (int, int), (override));
   MOCK_METHOD(SysResult, WaitId, (idtype_t, id_t, siginfo_t&, int), (override));
+  MOCK_METHOD(SysResult, SchedGetAffinity, (pid_t, cpu_set_t&), (override));
   MOCK_METHOD(SysResult, SchedSetAffinity, (pid_t, const cpu_set_t&),
               (override));
 };
@@ -613,6 +614,18 @@ TEST_F(TracingKernelTest, Processes) {
   told = Told();
   EXPECT_EQ(told.kind, SyscallKind::kWaitId);
   EXPECT_THAT(told.numbers, ElementsAre(P_PIDFD, 3, WEXITED, 9));
+}
+
+TEST_F(TracingKernelTest, SchedGetAffinity) {
+  cpu_set_t cpus;
+  EXPECT_CALL(kernel_, SchedGetAffinity(0, Ref(cpus)))
+      .WillOnce([](pid_t, cpu_set_t& filled) {
+        CPU_ZERO(&filled);
+        CPU_SET(3, &filled);
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.SchedGetAffinity(0, cpus), SysResult::Ok());
+  EXPECT_THAT(Told().numbers, ElementsAre(0, 1, 0, 0));
 }
 
 TEST_F(TracingKernelTest, SchedSetAffinity) {

@@ -138,6 +138,7 @@ class FakeKernel final : public Kernel {
   SysResult PidFdSendSignal(int process, int signal) override;
   SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
                    int options) override;
+  SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) override;
   SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
 
  private:
@@ -176,6 +177,7 @@ class FakeKernel final : public Kernel {
   ProcessTable processes_{world_.time(), signals_};
   std::vector<std::shared_ptr<OpenFile>> descriptors_;
   std::set<int> close_on_exec_;
+  std::set<size_t> cpus_ = {0, 1};
   uint64_t bad_descriptor_calls_ = 0;
 };
 

@@ -70,10 +70,23 @@ SysResult FakeKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
                   [&] { return processes_.Wait(P_PID, pid, info, options); });
 }
 
-SysResult FakeKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {
-  // Every CPU is the same here.
+SysResult FakeKernel::SchedGetAffinity(pid_t thread, cpu_set_t& cpus) {
   if (thread < 0) return SysResult::Error(ESRCH);
-  return CPU_COUNT(&cpus) > 0 ? SysResult::Ok() : SysResult::Error(EINVAL);
+  CPU_ZERO(&cpus);
+  for (size_t cpu : cpus_) CPU_SET(cpu, &cpus);
+  return SysResult::Ok();
+}
+
+SysResult FakeKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {
+  constexpr size_t kCpus = 2;
+  if (thread < 0) return SysResult::Error(ESRCH);
+  std::set<size_t> chosen;
+  for (size_t cpu = 0; cpu < kCpus; ++cpu) {
+    if (CPU_ISSET(cpu, &cpus)) chosen.insert(cpu);
+  }
+  if (chosen.empty()) return SysResult::Error(EINVAL);
+  cpus_ = chosen;
+  return SysResult::Ok();
 }
 
 }  // namespace pollux

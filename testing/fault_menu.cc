@@ -102,6 +102,8 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
       return {EPERM, ESRCH};
     case SyscallKind::kWaitId:
       return {ECHILD, EINTR};
+    case SyscallKind::kSchedGetAffinity:
+      return {ESRCH};
     case SyscallKind::kSchedSetAffinity:
       return {EINVAL, EPERM};
     case SyscallKind::kClockGetTime:

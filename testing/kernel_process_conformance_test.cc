@@ -244,8 +244,19 @@ TEST_P(ProcessConformanceTest, AThreadMayRunSomewhere) {
   cpu_set_t cpus;
   CPU_ZERO(&cpus);
   EXPECT_EQ(kernel().SchedSetAffinity(0, cpus), Error(EINVAL));
+  cpu_set_t old;
+  ASSERT_TRUE(kernel().SchedGetAffinity(0, old).ok());
+  EXPECT_GE(CPU_COUNT(&old), 1);
+  CPU_SET(0, &cpus);
+  EXPECT_EQ(kernel().SchedSetAffinity(0, cpus), Ok());
+  cpu_set_t now;
+  ASSERT_TRUE(kernel().SchedGetAffinity(0, now).ok());
+  EXPECT_TRUE(CPU_EQUAL(&now, &cpus));
+  // More than there are: those that there are.
   for (size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) CPU_SET(cpu, &cpus);
   EXPECT_EQ(kernel().SchedSetAffinity(0, cpus), Ok());
+  ASSERT_TRUE(kernel().SchedGetAffinity(0, now).ok());
+  EXPECT_TRUE(CPU_EQUAL(&now, &old));
 }
 
 // What only the fake can tell.

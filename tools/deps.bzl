@@ -41,6 +41,14 @@ def pollux_deps():
         urls = ["https://github.com/protocolbuffers/protobuf/archive/refs/tags/v3.21.12.tar.gz"],
     )
 
+    # For the benchmarks only: nothing that is shipped links it.
+    _archive(
+        name = "com_github_google_benchmark",
+        sha256 = "6430e4092653380d9dc4ccb45a1e2dc9259d581f4866dc0759713126056bc1d7",
+        strip_prefix = "benchmark-1.7.1",
+        urls = ["https://github.com/google/benchmark/archive/refs/tags/v1.7.1.tar.gz"],
+    )
+
     # abseil's own: the versions are those that its release names.
     _archive(
         name = "bazel_skylib",
