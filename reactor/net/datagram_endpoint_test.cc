@@ -1,4 +1,4 @@
-#include "reactor/net/datagram_socket.h"
+#include "reactor/net/datagram_endpoint.h"
 
 #include <sys/socket.h>
 
@@ -25,10 +25,10 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using SendResult = DatagramSocket::SendResult;
+using SendResult = DatagramEndpoint::SendResult;
 
 // One end, and what it was told.
-struct Party final : DatagramSocket::Handler {
+struct Party final : DatagramEndpoint::Handler {
   std::function<void(absl::string_view, const Address&)> on_datagram =
       [](absl::string_view, const Address&) {};
   std::function<void()> on_writable = [] {};
@@ -38,7 +38,7 @@ struct Party final : DatagramSocket::Handler {
   std::vector<std::string> senders;
   std::vector<int> errors;
   int writable = 0;
-  std::unique_ptr<DatagramSocket> socket;
+  std::unique_ptr<DatagramEndpoint> socket;
 
   void OnDatagram(absl::string_view bytes, const Address& from) override {
     received.emplace_back(bytes);
@@ -55,7 +55,7 @@ struct Party final : DatagramSocket::Handler {
   void OnError(int error) override { errors.push_back(error); }
 };
 
-class DatagramSocketTest : public ReactorFixture {
+class DatagramEndpointTest : public ReactorFixture {
  protected:
   void TearDown() override {
     a_.socket.reset();
@@ -63,9 +63,10 @@ class DatagramSocketTest : public ReactorFixture {
     ReactorFixture::TearDown();
   }
 
-  void Open(Party& party, int family, const DatagramSocket::Options& options) {
-    absl::StatusOr<std::unique_ptr<DatagramSocket>> socket =
-        DatagramSocket::Create(*reactor_, buffers_, family, options, party);
+  void Open(Party& party, int family,
+            const DatagramEndpoint::Options& options) {
+    absl::StatusOr<std::unique_ptr<DatagramEndpoint>> socket =
+        DatagramEndpoint::Create(*reactor_, buffers_, family, options, party);
     ASSERT_TRUE(socket.ok()) << socket.status();
     party.socket = *std::move(socket);
   }
@@ -95,11 +96,11 @@ class DatagramSocketTest : public ReactorFixture {
   Address to_b_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kernels, DatagramSocketTest,
+INSTANTIATE_TEST_SUITE_P(Kernels, DatagramEndpointTest,
                          testing::ValuesIn(KernelsUnderTest()),
                          KernelUnderTestName);
 
-TEST_P(DatagramSocketTest, GoesThereAndBack) {
+TEST_P(DatagramEndpointTest, GoesThereAndBack) {
   for (const int family : {AF_INET, AF_INET6}) {
     const char* const any = family == AF_INET ? "127.0.0.1:0" : "[::1]:0";
     Open(b_, family, {.local_address = *Address::Parse(any)});
@@ -118,7 +119,7 @@ TEST_P(DatagramSocketTest, GoesThereAndBack) {
   }
 }
 
-TEST_P(DatagramSocketTest, GoesOverUnixSockets) {
+TEST_P(DatagramEndpointTest, GoesOverUnixSockets) {
   OpenUnix();
   a_.socket->Send(to_b_, "hello");
   ASSERT_TRUE(RunUntilReceived(b_, 1));
@@ -126,14 +127,14 @@ TEST_P(DatagramSocketTest, GoesOverUnixSockets) {
   EXPECT_THAT(b_.senders, ElementsAre("unnamed"));
 }
 
-TEST_P(DatagramSocketTest, AnEmptyDatagramIsOne) {
+TEST_P(DatagramEndpointTest, AnEmptyDatagramIsOne) {
   OpenUdp();
   a_.socket->Send(to_b_, "");
   ASSERT_TRUE(RunUntilReceived(b_, 1));
   EXPECT_THAT(b_.received, ElementsAre(""));
 }
 
-TEST_P(DatagramSocketTest, ALongOneIsToldToBeCut) {
+TEST_P(DatagramEndpointTest, ALongOneIsToldToBeCut) {
   OpenUdp();
   a_.socket->Send(to_b_, std::string(100, 'f'));
   a_.socket->Send(to_b_, std::string(101, 'c'));
@@ -142,7 +143,7 @@ TEST_P(DatagramSocketTest, ALongOneIsToldToBeCut) {
   EXPECT_THAT(b_.truncated, ElementsAre(std::string(100, 'c')));
 }
 
-TEST_P(DatagramSocketTest, WhatOneTaskSendsIsOneCall) {
+TEST_P(DatagramEndpointTest, WhatOneTaskSendsIsOneCall) {
   OpenUdp();
   for (int i = 0; i < 3; ++i) a_.socket->Send(to_b_, absl::StrCat(i));
   ASSERT_TRUE(RunUntilReceived(b_, 3));
@@ -152,7 +153,7 @@ TEST_P(DatagramSocketTest, WhatOneTaskSendsIsOneCall) {
   EXPECT_EQ(calls_.Count(SyscallKind::kRecvMMsg), 1);
 }
 
-TEST_P(DatagramSocketTest, OneEventBringsABoundedNumber) {
+TEST_P(DatagramEndpointTest, OneEventBringsABoundedNumber) {
   Open(b_, AF_INET,
        {.local_address = *Address::Parse("127.0.0.1:0"),
         .max_datagrams_per_event = 8});
@@ -168,7 +169,7 @@ TEST_P(DatagramSocketTest, OneEventBringsABoundedNumber) {
   EXPECT_EQ(b_.received.back(), "19");
 }
 
-TEST_P(DatagramSocketTest, AFullQueueSaysSoAndThenThatThereIsRoom) {
+TEST_P(DatagramEndpointTest, AFullQueueSaysSoAndThenThatThereIsRoom) {
   Open(b_, AF_INET, {.local_address = *Address::Parse("127.0.0.1:0")});
   Open(a_, AF_INET, {.max_queued_datagrams = 2});
   to_b_ = *b_.socket->LocalAddress();
@@ -187,7 +188,7 @@ TEST_P(DatagramSocketTest, AFullQueueSaysSoAndThenThatThereIsRoom) {
 }
 
 // epoll calls a unix socket writable while the one that it sends to is full.
-TEST_P(DatagramSocketTest, AFullReceiverDoesNotMakeItSpin) {
+TEST_P(DatagramEndpointTest, AFullReceiverDoesNotMakeItSpin) {
   OpenUnix();
   // Nobody reads it.
   End deaf(*this,
@@ -208,7 +209,7 @@ TEST_P(DatagramSocketTest, AFullReceiverDoesNotMakeItSpin) {
   EXPECT_TRUE(IsIdle());
 }
 
-TEST_P(DatagramSocketTest, ARefusalIsToldAndIsNotTheEnd) {
+TEST_P(DatagramEndpointTest, ARefusalIsToldAndIsNotTheEnd) {
   OpenUdp();
   Open(a_, AF_INET, {.peer_address = to_b_});
   b_.socket.reset();
@@ -223,7 +224,7 @@ TEST_P(DatagramSocketTest, ARefusalIsToldAndIsNotTheEnd) {
   EXPECT_THAT(b_.received, ElementsAre("now it is there"));
 }
 
-TEST_P(DatagramSocketTest, WhatTheKernelRefusesIsToldAndTheRestIsSent) {
+TEST_P(DatagramEndpointTest, WhatTheKernelRefusesIsToldAndTheRestIsSent) {
   OpenUdp();
   a_.socket->Send(to_b_, "first");
   a_.socket->Send(to_b_, std::string(70'000, 'x'));
@@ -233,9 +234,9 @@ TEST_P(DatagramSocketTest, WhatTheKernelRefusesIsToldAndTheRestIsSent) {
   EXPECT_THAT(a_.errors, ElementsAre(EMSGSIZE));
 }
 
-TEST_P(DatagramSocketTest, AHandlerThatSendsAgainDoesNotKeepTheLoop) {
+TEST_P(DatagramEndpointTest, AHandlerThatSendsAgainDoesNotKeepTheLoop) {
   OpenUdp();
-  struct Stubborn final : DatagramSocket::Handler {
+  struct Stubborn final : DatagramEndpoint::Handler {
     void OnDatagram(absl::string_view, const Address&) override {}
     void OnTruncatedDatagram(absl::string_view, const Address&) override {}
     void OnWritable() override {}
@@ -245,11 +246,11 @@ TEST_P(DatagramSocketTest, AHandlerThatSendsAgainDoesNotKeepTheLoop) {
     }
     int errors = 0;
     Address to;
-    std::unique_ptr<DatagramSocket> socket;
+    std::unique_ptr<DatagramEndpoint> socket;
   } stubborn;
   stubborn.to = to_b_;
   stubborn.socket =
-      *DatagramSocket::Create(*reactor_, buffers_, AF_INET, {}, stubborn);
+      *DatagramEndpoint::Create(*reactor_, buffers_, AF_INET, {}, stubborn);
   faults_.FailNext(SyscallKind::kSendMMsg, ENOBUFS, 1'000'000);
   stubborn.socket->Send(to_b_, "once");
   for (int i = 1; i < 5; ++i) {
@@ -258,7 +259,7 @@ TEST_P(DatagramSocketTest, AHandlerThatSendsAgainDoesNotKeepTheLoop) {
   }
 }
 
-TEST_P(DatagramSocketTest, AQueueThatNeverDrainsHoldsWhatIsUnsent) {
+TEST_P(DatagramEndpointTest, AQueueThatNeverDrainsHoldsWhatIsUnsent) {
   OpenUdp();
   faults_.FailNext(SyscallKind::kSendMMsg, EAGAIN);
   for (int i = 0; i < 200; ++i) {
@@ -270,7 +271,7 @@ TEST_P(DatagramSocketTest, AQueueThatNeverDrainsHoldsWhatIsUnsent) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(b_.received[i], absl::StrCat(i));
 }
 
-TEST_P(DatagramSocketTest, ASignalDoesNotDisturbIt) {
+TEST_P(DatagramEndpointTest, ASignalDoesNotDisturbIt) {
   OpenUdp();
   faults_.FailNext(SyscallKind::kSendMMsg, EINTR, 2);
   faults_.FailNext(SyscallKind::kRecvMMsg, EINTR, 2);
@@ -280,7 +281,7 @@ TEST_P(DatagramSocketTest, ASignalDoesNotDisturbIt) {
   EXPECT_THAT(b_.errors, IsEmpty());
 }
 
-TEST_P(DatagramSocketTest, AReadThatFailsIsTold) {
+TEST_P(DatagramEndpointTest, AReadThatFailsIsTold) {
   OpenUdp();
   faults_.FailNext(SyscallKind::kRecvMMsg, ENOMEM);
   a_.socket->Send(to_b_, "hello");
@@ -288,7 +289,7 @@ TEST_P(DatagramSocketTest, AReadThatFailsIsTold) {
   EXPECT_THAT(b_.errors, ElementsAre(ENOMEM));
 }
 
-TEST_P(DatagramSocketTest, MayBeDeletedSoonFromItsCallback) {
+TEST_P(DatagramEndpointTest, MayBeDeletedSoonFromItsCallback) {
   OpenUdp();
   b_.on_datagram = [&](absl::string_view, const Address& from) {
     b_.socket->Send(from, "farewell");
@@ -300,7 +301,7 @@ TEST_P(DatagramSocketTest, MayBeDeletedSoonFromItsCallback) {
   EXPECT_TRUE(IsIdle());
 }
 
-TEST_P(DatagramSocketTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
+TEST_P(DatagramEndpointTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   const Address any = *Address::Parse("127.0.0.1:0");
   const Address there = *Address::Parse("127.0.0.1:9");
   const std::pair<SyscallKind, const char*> refusals[] = {
@@ -312,7 +313,7 @@ TEST_P(DatagramSocketTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   const size_t before = calls_.open_descriptors().size();
   for (const auto& [kind, message] : refusals) {
     faults_.FailNext(kind, ENOMEM);
-    EXPECT_EQ(DatagramSocket::Create(
+    EXPECT_EQ(DatagramEndpoint::Create(
                   *reactor_, buffers_, AF_INET,
                   {.local_address = any, .peer_address = there}, a_)
                   .status()

@@ -1,4 +1,4 @@
-#include "reactor/net/datagram_socket.h"
+#include "reactor/net/datagram_endpoint.h"
 
 #include <sys/socket.h>
 
@@ -56,9 +56,9 @@ Address DatagramBuffers::SenderOf(size_t index) const {
       messages_[index].msg_hdr.msg_namelen);
 }
 
-DatagramSocket::DatagramSocket(Reactor& reactor, DatagramBuffers& buffers,
-                               Socket socket, const Options& options,
-                               Handler& handler)
+DatagramEndpoint::DatagramEndpoint(Reactor& reactor, DatagramBuffers& buffers,
+                                   Socket socket, const Options& options,
+                                   Handler& handler)
     : reactor_(reactor),
       buffers_(buffers),
       handler_(handler),
@@ -67,9 +67,9 @@ DatagramSocket::DatagramSocket(Reactor& reactor, DatagramBuffers& buffers,
       retry_(reactor, [this] { registration_.Inject({.writable = true}); }) {}
 
 // Out of epoll before the socket is closed.
-DatagramSocket::~DatagramSocket() { registration_.Reset(); }
+DatagramEndpoint::~DatagramEndpoint() { registration_.Reset(); }
 
-absl::StatusOr<std::unique_ptr<DatagramSocket>> DatagramSocket::Create(
+absl::StatusOr<std::unique_ptr<DatagramEndpoint>> DatagramEndpoint::Create(
     Reactor& reactor, DatagramBuffers& buffers, int family,
     const Options& options, Handler& handler) {
   CHECK_GE(options.max_datagrams_per_event, 1u);
@@ -94,7 +94,7 @@ absl::StatusOr<std::unique_ptr<DatagramSocket>> DatagramSocket::Create(
       return result.ToStatus(absl::StrCat("connect ", peer->ToString()));
     }
   }
-  std::unique_ptr<DatagramSocket> made(new DatagramSocket(
+  std::unique_ptr<DatagramEndpoint> made(new DatagramEndpoint(
       reactor, buffers, std::move(socket), options, handler));
   absl::StatusOr<Registration> registration =
       reactor.Register(made->socket_.descriptor(), Interest::kRead, *made);
@@ -103,8 +103,8 @@ absl::StatusOr<std::unique_ptr<DatagramSocket>> DatagramSocket::Create(
   return made;
 }
 
-DatagramSocket::SendResult DatagramSocket::Send(const Address& to,
-                                                absl::string_view bytes) {
+DatagramEndpoint::SendResult DatagramEndpoint::Send(const Address& to,
+                                                    absl::string_view bytes) {
   if (queued() >= options_.max_queued_datagrams) {
     was_full_ = true;
     return SendResult::kFull;
@@ -115,13 +115,13 @@ DatagramSocket::SendResult DatagramSocket::Send(const Address& to,
   return SendResult::kQueued;
 }
 
-void DatagramSocket::RequestTurn() {
+void DatagramEndpoint::RequestTurn() {
   if (nudged_) return;
   nudged_ = true;
   registration_.Inject({});
 }
 
-void DatagramSocket::OnReady(Readiness readiness) {
+void DatagramEndpoint::OnReady(Readiness readiness) {
   nudged_ = false;
   in_callback_ = true;
   if (readiness.writable) blocked_ = false;
@@ -142,7 +142,7 @@ void DatagramSocket::OnReady(Readiness readiness) {
   if (queued() > 0 && !blocked_) RequestTurn();
 }
 
-void DatagramSocket::Receive() {
+void DatagramEndpoint::Receive() {
   for (size_t received = 0; received < options_.max_datagrams_per_event;) {
     const absl::Span<mmsghdr> messages = buffers_.Reset();
     const SysResult result = RetryOnSignal([&] {
@@ -162,7 +162,7 @@ void DatagramSocket::Receive() {
   }
 }
 
-void DatagramSocket::Deliver(size_t count) {
+void DatagramEndpoint::Deliver(size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const bool is_cut =
         (buffers_.messages_[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
@@ -174,7 +174,7 @@ void DatagramSocket::Deliver(size_t count) {
   }
 }
 
-void DatagramSocket::SendQueued() {
+void DatagramEndpoint::SendQueued() {
   // What a handler sends because something was refused waits for its turn.
   const size_t end = queue_.size();
   while (sent_ < end && !blocked_) {
@@ -194,7 +194,7 @@ void DatagramSocket::SendQueued() {
 }
 
 // Moves no more than has been sent.
-void DatagramSocket::DropSent() {
+void DatagramEndpoint::DropSent() {
   if (sent_ < (queue_.size() + 1) / 2) return;
   const size_t bytes =
       queued() > 0 ? queue_[sent_].offset : queued_bytes_.size();
@@ -204,7 +204,7 @@ void DatagramSocket::DropSent() {
   sent_ = 0;
 }
 
-SysResult DatagramSocket::SendSome() {
+SysResult DatagramEndpoint::SendSome() {
   std::array<iovec, kMaxBatch> parts;
   std::array<mmsghdr, kMaxBatch> messages = {};
   const size_t count = std::min(queued(), kMaxBatch);
@@ -226,7 +226,7 @@ SysResult DatagramSocket::SendSome() {
   });
 }
 
-void DatagramSocket::UpdateInterest() {
+void DatagramEndpoint::UpdateInterest() {
   const Interest interest =
       blocked_ && !retry_.armed() ? Interest::kReadWrite : Interest::kRead;
   // Refused for want of memory; then the next event tries it again.

@@ -1,6 +1,6 @@
 // Datagrams: UDP, and unix sockets of that type.
-#ifndef POLLUX_REACTOR_NET_DATAGRAM_SOCKET_H_
-#define POLLUX_REACTOR_NET_DATAGRAM_SOCKET_H_
+#ifndef POLLUX_REACTOR_NET_DATAGRAM_ENDPOINT_H_
+#define POLLUX_REACTOR_NET_DATAGRAM_ENDPOINT_H_
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -35,7 +35,7 @@ class DatagramBuffers {
   DatagramBuffers& operator=(const DatagramBuffers&) = delete;
 
  private:
-  friend class DatagramSocket;
+  friend class DatagramEndpoint;
 
   // Ready to be received into.
   absl::Span<mmsghdr> Reset();
@@ -49,14 +49,14 @@ class DatagramBuffers {
   std::vector<mmsghdr> messages_;
 };
 
-// A datagram socket: receives several datagrams with one call, sends those of
-// one event with one call.
+// A socket for datagrams: receives several datagrams with one call, sends those
+// of one event with one call.
 //
 // Owned by whoever serves it; reactor's thread only; must not outlive the
 // reactor. From inside of its handler's callbacks everything may be called, but
 // it may be destroyed only through DeleteSoon(). What goes wrong with one
 // datagram comes to OnError(), and the socket goes on.
-class DatagramSocket final : private IoHandler {
+class DatagramEndpoint final : private IoHandler {
  public:
   class Handler {
    public:
@@ -109,12 +109,12 @@ class DatagramSocket final : private IoHandler {
 
   // `family` is AF_INET, AF_INET6 or AF_UNIX. The error says which call failed,
   // where, and why. What is passed by reference must outlive the socket.
-  static absl::StatusOr<std::unique_ptr<DatagramSocket>> Create(
+  static absl::StatusOr<std::unique_ptr<DatagramEndpoint>> Create(
       Reactor& reactor, DatagramBuffers& buffers, int family,
       const Options& options, Handler& handler);
-  ~DatagramSocket();
-  DatagramSocket(const DatagramSocket&) = delete;
-  DatagramSocket& operator=(const DatagramSocket&) = delete;
+  ~DatagramEndpoint();
+  DatagramEndpoint(const DatagramEndpoint&) = delete;
+  DatagramEndpoint& operator=(const DatagramEndpoint&) = delete;
 
   // Where it is, with the port that the kernel picked. getsockname(2).
   absl::StatusOr<Address> LocalAddress() const {
@@ -137,8 +137,8 @@ class DatagramSocket final : private IoHandler {
     Address to;
   };
 
-  DatagramSocket(Reactor& reactor, DatagramBuffers& buffers, Socket socket,
-                 const Options& options, Handler& handler);
+  DatagramEndpoint(Reactor& reactor, DatagramBuffers& buffers, Socket socket,
+                   const Options& options, Handler& handler);
 
   void OnReady(Readiness readiness) override;
   void Receive();
@@ -175,4 +175,4 @@ class DatagramSocket final : private IoHandler {
 
 }  // namespace pollux
 
-#endif  // POLLUX_REACTOR_NET_DATAGRAM_SOCKET_H_
+#endif  // POLLUX_REACTOR_NET_DATAGRAM_ENDPOINT_H_
