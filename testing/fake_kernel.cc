@@ -24,6 +24,11 @@ size_t FakeKernel::open_descriptors() const {
 }
 
 OpenFile* FakeKernel::Find(int descriptor) {
+  OpenFile* file = FindAny(descriptor);
+  return file == nullptr || file->is_path_only() ? nullptr : file;
+}
+
+OpenFile* FakeKernel::FindAny(int descriptor) {
   const auto index = static_cast<size_t>(descriptor);
   if (descriptor < 0 || index >= descriptors_.size() ||
       descriptors_[index] == nullptr) {
@@ -65,12 +70,12 @@ SysResult FakeKernel::InstallWithFlags(std::shared_ptr<OpenFile> file,
 }
 
 SysResult FakeKernel::Dup(int descriptor) {
-  if (Find(descriptor) == nullptr) return SysResult::Error(EBADF);
+  if (FindAny(descriptor) == nullptr) return SysResult::Error(EBADF);
   return Install(descriptors_[static_cast<size_t>(descriptor)]);
 }
 
 SysResult FakeKernel::Close(int descriptor) {
-  if (Find(descriptor) == nullptr) return SysResult::Error(EBADF);
+  if (FindAny(descriptor) == nullptr) return SysResult::Error(EBADF);
   close_on_exec_.erase(descriptor);
   // The number is free before the file learns of it.
   const std::shared_ptr<OpenFile> file =
@@ -93,7 +98,7 @@ SysResult FakeKernel::Write(int descriptor, absl::Span<const char> bytes) {
 SysResult FakeKernel::Fcntl(int descriptor, int command, int argument) {
   // Of O_APPEND and the like only files know.
   constexpr int kStatusFlags = O_NONBLOCK;
-  OpenFile* file = Find(descriptor);
+  OpenFile* file = FindAny(descriptor);
   if (file == nullptr) return SysResult::Error(EBADF);
   switch (command) {
     case F_GETFD:
@@ -110,6 +115,7 @@ SysResult FakeKernel::Fcntl(int descriptor, int command, int argument) {
       return SysResult::Ok(file->access_mode() |
                            (file->nonblocking() ? kStatusFlags : 0));
     case F_SETFL:
+      if (file->is_path_only()) return SysResult::Error(EBADF);
       file->set_nonblocking((argument & kStatusFlags) != 0);
       return SysResult::Ok();
     case F_DUPFD:

@@ -11,8 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "reactor/kernel.h"
 #include "testing/fake/epoll_set.h"
+#include "testing/fake/file_tree.h"
+#include "testing/fake/inode.h"
 #include "testing/fake/open_file.h"
 #include "testing/fake/process_table.h"
 #include "testing/fake/signal_queue.h"
@@ -50,6 +53,9 @@ class FakeKernel final : public Kernel {
 
   // Programs to start, and the children that were started.
   ProcessTable& processes() { return processes_; }
+
+  // The files of this host.
+  FileTree& files() { return files_; }
 
   // Changes RLIMIT_NOFILE; what is open stays open.
   void set_descriptor_limit(size_t limit) { options_.descriptor_limit = limit; }
@@ -154,6 +160,8 @@ class FakeKernel final : public Kernel {
   // The lowest free number from `lowest` on.
   SysResult InstallFrom(size_t lowest, std::shared_ptr<OpenFile> file);
   // Null, and counted, if it is not open.
+  OpenFile* FindAny(int descriptor);
+  // Null for O_PATH too: for calls that need more than a name.
   OpenFile* Find(int descriptor);
   // The descriptor as one kind of file; else null and `error` says why.
   template <typename File>
@@ -166,6 +174,12 @@ class FakeKernel final : public Kernel {
   // signalfd and pidfd have them under other names.
   SysResult InstallWithFlags(std::shared_ptr<OpenFile> file, int flags);
 
+  // openat2(2) with flags that have been looked at.
+  SysResult Open(int directory, const char* path, const open_how& how);
+  // Where a relative path begins; else null and `error` says why.
+  std::shared_ptr<Inode> StartOf(int directory, absl::string_view path,
+                                 uint64_t resolve, SysResult& error);
+
   // Tries until it would not block, or blocking is not wanted.
   template <typename Try>
   SysResult Blocking(const OpenFile& file, int flags, Try attempt);
@@ -175,6 +189,7 @@ class FakeKernel final : public Kernel {
   Options options_;
   SignalQueue signals_;
   ProcessTable processes_{world_.time(), signals_};
+  FileTree files_{world_.time()};
   std::vector<std::shared_ptr<OpenFile>> descriptors_;
   std::set<int> close_on_exec_;
   std::set<size_t> cpus_ = {0, 1};

@@ -1,8 +1,10 @@
 #include "testing/faulty_kernel.h"
 
+#include <fcntl.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <string>
@@ -86,6 +88,39 @@ TEST_F(FaultyKernelTest, CutsTransfersShort) {
   char bytes[8];
   EXPECT_EQ(kernel.Recv(pair[1], absl::MakeSpan(bytes), 0).value(), 2);
   EXPECT_EQ(std::string(bytes, 2), "he");
+}
+
+TEST_F(FaultyKernelTest, CutsFilesShort) {
+  fake_.files().WriteFile("/file", "contents");
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "pread" at_most_bytes: 3 }
+                              fault { kind: "sendfile" at_most_bytes: 2 })"));
+  const int file = kernel.OpenAt(AT_FDCWD, "/file", O_RDONLY, 0).descriptor();
+  char bytes[8];
+  EXPECT_EQ(kernel.Pread(file, absl::MakeSpan(bytes), 1).value(), 3);
+  EXPECT_EQ(std::string(bytes, 3), "ont");
+  const std::array<int, 2> pair = Pair(kernel);
+  off_t offset = 1;
+  EXPECT_EQ(kernel.SendFile(pair[0], file, offset, 100).value(), 2);
+  EXPECT_EQ(offset, 3);
+  EXPECT_EQ(kernel.SendFile(pair[0], file, offset, 100).value(), 5);
+  EXPECT_EQ(kernel.Recv(pair[1], absl::MakeSpan(bytes), 0).value(), 7);
+  EXPECT_EQ(std::string(bytes, 7), "ontents");
+}
+
+TEST_F(FaultyKernelTest, FailsCallsOnFiles) {
+  fake_.files().WriteFile("/file", "contents");
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "openat2" error: "ENOSYS" }
+                             fault { kind: "fstat" error: "EIO" }
+                             fault { kind: "sendfile" error: "ENOMEM" })"));
+  EXPECT_EQ(kernel.OpenAt2(AT_FDCWD, "/file", {}).error(), ENOSYS);
+  const int file = kernel.OpenAt2(AT_FDCWD, "/file", {}).descriptor();
+  struct stat status;
+  EXPECT_EQ(kernel.Fstat(file, status).error(), EIO);
+  off_t offset = 0;
+  EXPECT_EQ(kernel.SendFile(Pair(kernel)[0], file, offset, 8).error(), ENOMEM);
+  EXPECT_EQ(offset, 0);
 }
 
 TEST_F(FaultyKernelTest, TellsOfDescriptorsThatAreNotReady) {

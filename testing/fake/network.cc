@@ -8,6 +8,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "testing/fake/stream_socket.h"
 
 namespace pollux {
@@ -29,6 +33,25 @@ bool IsPath(const Address& address) {
   return address.family() == AF_UNIX &&
          reinterpret_cast<const sockaddr_un*>(address.data())->sun_path[0] !=
              '\0';
+}
+
+// The path from the root, where every process of a fake host is.
+std::string Normalized(absl::string_view path) {
+  std::vector<absl::string_view> names;
+  for (absl::string_view name : absl::StrSplit(path, '/', absl::SkipEmpty())) {
+    if (name == ".") continue;
+    if (name != "..") {
+      names.push_back(name);
+    } else if (!names.empty()) {
+      names.pop_back();
+    }
+  }
+  return absl::StrCat("/", absl::StrJoin(names, "/"));
+}
+
+std::string PathOf(const Address& address) {
+  const std::string text = address.ToString();
+  return Normalized(absl::StripPrefix(text, "unix:"));
 }
 
 // Whether a connection to `wanted` may reach a socket that is bound to
@@ -62,9 +85,13 @@ SysResult Network::Bind(StreamSocket& socket, const Address& address,
   if (!IsFree(socket, bound)) return SysResult::Error(EADDRINUSE);
   // A path is tried before the socket is looked at.
   if (!may_be) return SysResult::Error(EINVAL);
-  if (IsPath(bound)) paths_.insert(bound.ToString());
+  if (IsPath(bound)) paths_.emplace(PathOf(bound), &socket);
   bound_.push_back(&socket);
   return SysResult::Ok();
+}
+
+bool Network::HasSocket(absl::string_view path) const {
+  return paths_.contains(Normalized(path));
 }
 
 bool Network::MayListen(const StreamSocket& socket) const {
@@ -88,10 +115,15 @@ void Network::Unbind(StreamSocket& socket) {
   ReleasePort(socket);
   const auto found = std::find(bound_.begin(), bound_.end(), &socket);
   if (found != bound_.end()) bound_.erase(found);
+  for (auto& [path, owner] : paths_) {
+    if (owner == &socket) owner = nullptr;
+  }
 }
 
+void Network::Unlink(absl::string_view path) { paths_.erase(Normalized(path)); }
+
 bool Network::IsFree(const StreamSocket& socket, const Address& address) const {
-  if (IsPath(address)) return !paths_.contains(address.ToString());
+  if (IsPath(address)) return !paths_.contains(PathOf(address));
   const auto in_the_way = [&](const StreamSocket* other) {
     const Address& taken = other->local_address();
     if (other == &socket) return false;
@@ -113,6 +145,11 @@ bool Network::IsFree(const StreamSocket& socket, const Address& address) const {
 }
 
 StreamSocket* Network::FindListener(const Address& address) {
+  if (IsPath(address)) {
+    const auto found = paths_.find(PathOf(address));
+    if (found == paths_.end() || found->second == nullptr) return nullptr;
+    return found->second->is_listening() ? found->second : nullptr;
+  }
   std::vector<StreamSocket*> listeners;
   for (StreamSocket* socket : bound_) {
     if (socket->is_listening() && Covers(socket->local_address(), address)) {
@@ -124,7 +161,7 @@ StreamSocket* Network::FindListener(const Address& address) {
 }
 
 bool Network::IsMissing(const Address& address) const {
-  return IsPath(address) && !paths_.contains(address.ToString());
+  return IsPath(address) && !paths_.contains(PathOf(address));
 }
 
 Address Network::WithPort(const Address& address, uint16_t port) {

@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "reactor/net/address.h"
 #include "reactor/sys_result.h"
 #include "testing/fake/virtual_time.h"
@@ -51,6 +53,12 @@ class Network {
   // With SO_REUSEPORT the connections go round.
   StreamSocket* FindListener(const Address& address);
 
+  // unlink(2): who listens there is no longer found, and the path is free.
+  void Unlink(absl::string_view path);
+  // Whether there is a socket. Paths are told apart as they are written: "."
+  // and ".." are looked at, links are not.
+  bool HasSocket(absl::string_view path) const;
+
   // Whether it is a unix path where nothing is.
   bool IsMissing(const Address& address) const;
 
@@ -80,8 +88,9 @@ class Network {
   std::vector<StreamSocket*> bound_;
   // Connections by local port.
   std::set<std::pair<uint16_t, const StreamSocket*>> connections_;
-  // Unix paths stay until they are unlinked, whoever made them.
-  std::set<std::string> paths_;
+  // Unix paths stay until they are unlinked, whoever made them; null where the
+  // socket has gone.
+  std::map<std::string, StreamSocket*> paths_;
   uint16_t last_port_ = 32767;
   size_t next_listener_ = 0;
 };

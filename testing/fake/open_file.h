@@ -3,6 +3,7 @@
 #define POLLUX_TESTING_FAKE_OPEN_FILE_H_
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -50,8 +51,26 @@ class OpenFile {
     return SysResult::Error(EINVAL);
   }
 
-  // O_RDONLY, O_WRONLY or O_RDWR.
+  // At an offset, which may not be negative: only what has a place for it.
+  virtual SysResult Pread(absl::Span<char>, int64_t) {
+    return SysResult::Error(ESPIPE);
+  }
+
+  // fstat(2). What has no file in a tree has no inode number either; of no kind
+  // and 0600 is all that Linux has no better words for.
+  virtual void Describe(struct stat& status) const;
+
+  // O_RDONLY, O_WRONLY or O_RDWR; 3 for neither, and O_PATH: open(2).
   virtual int access_mode() const { return O_RDWR; }
+  bool is_readable() const {
+    return access_mode() == O_RDONLY || access_mode() == O_RDWR;
+  }
+  bool is_writable() const {
+    return access_mode() == O_WRONLY || access_mode() == O_RDWR;
+  }
+
+  // O_PATH: most calls answer EBADF.
+  virtual bool is_path_only() const { return false; }
 
   // O_NONBLOCK.
   bool nonblocking() const { return nonblocking_; }

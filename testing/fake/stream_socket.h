@@ -3,6 +3,7 @@
 #define POLLUX_TESTING_FAKE_STREAM_SOCKET_H_
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,10 @@ class StreamSocket final : public OpenFile {
     return buffer.empty() ? SysResult::Ok(0) : Recv(buffer, 0);
   }
   SysResult Write(absl::Span<const char> bytes) override { return Send(bytes); }
+  void Describe(struct stat& status) const override {
+    OpenFile::Describe(status);
+    status.st_mode = S_IFSOCK | ACCESSPERMS;
+  }
 
   int family() const { return family_; }
   const Address& local_address() const { return local_; }
