@@ -165,8 +165,9 @@ void Stream::OnReady(Readiness readiness) {
   // What was left over goes first, so that the input below is answered into an
   // output that has room.
   if (has_unsent() && !blocked_) Send();
+  const bool has_sent_enough = has_unsent();
   if (is_open()) HandleInput(readiness);
-  if (is_open() && !blocked_) Send();
+  if (is_open() && !has_sent_enough) Send();
   if (is_open()) FinishOutput();
   if (is_open()) UpdateInterest();
   in_callback_ = false;
@@ -264,18 +265,17 @@ int Stream::SocketError() {
   return result.ok() ? error : result.error();
 }
 
-// One call for all that this event wrote, or two if there is a file among it.
+// One call for the bytes, and one for a file that follows them.
 void Stream::Send() {
   OutputChain& chain = has_unsent() ? backlog_->output : buffers_.sending_;
   if (chain.empty()) return;
   if (chain.size() >= options_.high_watermark_bytes) was_high_ = true;
   buffers_.NotePeak();
-  for (int calls = 0; calls < 2 && !chain.empty(); ++calls) {
-    const FileRange* file = chain.front_file();
-    file == nullptr ? SendBytes(chain) : SendFile(chain, *file);
-    if (!is_open()) return;
-    if (blocked_) break;
-  }
+  if (chain.front_file() == nullptr) SendBytes(chain);
+  if (!is_open()) return;
+  const FileRange* const file = chain.front_file();
+  if (file != nullptr && !blocked_) SendFile(chain, *file);
+  if (!is_open()) return;
   if (&chain == &buffers_.sending_ && !chain.empty()) {
     backlog().output.TakeFrom(chain);
   }
