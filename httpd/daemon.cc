@@ -64,10 +64,13 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Create(
   daemon->reactor_ = *std::move(reactor);
 
   absl::StatusOr<std::unique_ptr<Signals>> signals =
-      Signals::Create(*daemon->reactor_, {SIGTERM, SIGINT},
-                      [daemon = daemon.get()](int) { daemon->OnSignal(); });
+      Signals::Create(*daemon->reactor_, {SIGTERM, SIGINT});
   if (!signals.ok()) return signals.status();
   daemon->signals_ = *std::move(signals);
+  for (int signal : {SIGTERM, SIGINT}) {
+    daemon->signals_->On(
+        signal, [daemon = daemon.get()](const auto&) { daemon->OnSignal(); });
+  }
 
   daemon->server_ = std::make_unique<HttpServer>(
       *daemon->reactor_, *daemon->router_, HttpServer::Options());

@@ -455,6 +455,12 @@ SysResult InterceptingKernel::PidFdSendSignal(int process, int signal) {
               });
 }
 
+SysResult InterceptingKernel::Kill(pid_t process, int signal) {
+  return Pass(
+      SyscallKind::kKill, {process, signal},
+      [&](SyscallRecord&, size_t) { return kernel_.Kill(process, signal); });
+}
+
 SysResult InterceptingKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
                                      int options) {
   return Pass(SyscallKind::kWaitId, {type, id, options},

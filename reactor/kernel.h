@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 
 #include "absl/time/time.h"
@@ -236,6 +237,11 @@ class Kernel {
 
   // Signals the process that the descriptor stands for. pidfd_send_signal(2).
   virtual SysResult PidFdSendSignal(int process, int signal) = 0;
+
+  // Signals a process by its number: a child that was not waited for, and whose
+  // descriptor could not be opened. ENOSYS from a kernel that does not have it.
+  // kill(2).
+  virtual SysResult Kill(pid_t, int) { return SysResult::Error(ENOSYS); }
 
   // Takes a child's exit status (P_PIDFD, WEXITED), so that no zombie stays.
   // With WNOHANG, `info.si_pid` is 0 if there is none yet. waitid(2).

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -240,6 +241,10 @@ SysResult LinuxKernel::PidFdOpen(pid_t process, unsigned int flags) {
 SysResult LinuxKernel::PidFdSendSignal(int process, int signal) {
   return FromReturn(
       ::syscall(SYS_pidfd_send_signal, process, signal, nullptr, 0));
+}
+
+SysResult LinuxKernel::Kill(pid_t process, int signal) {
+  return FromReturn(::kill(process, signal));
 }
 
 SysResult LinuxKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,

@@ -2,43 +2,63 @@
 
 #include <sys/signalfd.h>
 
+#include <cstddef>
 #include <utility>
+
+#include "absl/log/check.h"
+#include "absl/status/status.h"
+#include "reactor/kernel.h"
+#include "reactor/sys_result.h"
 
 namespace pollux {
 
-Signals::Signals(Reactor& reactor, absl::AnyInvocable<void(int)> on_signal)
-    : reactor_(reactor), on_signal_(std::move(on_signal)) {}
+Signals::Signals(Reactor& reactor) : reactor_(reactor) {
+  sigemptyset(&taken_);
+  sigemptyset(&blocked_);
+}
 
 absl::StatusOr<std::unique_ptr<Signals>> Signals::Create(
-    Reactor& reactor, std::initializer_list<int> signals,
-    absl::AnyInvocable<void(int)> on_signal) {
-  std::unique_ptr<Signals> source(new Signals(reactor, std::move(on_signal)));
-  Kernel& kernel = reactor.kernel();
+    Reactor& reactor, std::initializer_list<int> signals) {
+  std::unique_ptr<Signals> source(new Signals(reactor));
+  if (absl::Status status = source->Take(signals); !status.ok()) return status;
+  return source;
+}
 
-  sigset_t mask;
-  sigemptyset(&mask);
-  for (int signal : signals) sigaddset(&mask, signal);
-  SysResult result = kernel.SigProcMask(SIG_BLOCK, mask, &source->old_mask_);
+absl::Status Signals::Take(std::initializer_list<int> signals) {
+  Kernel& kernel = reactor_.kernel();
+  for (int signal : signals) {
+    CHECK_EQ(sigaddset(&taken_, signal), 0) << "there is no signal " << signal;
+  }
+  sigset_t before;
+  SysResult result = kernel.SigProcMask(SIG_BLOCK, taken_, &before);
   if (!result.ok()) return result.ToStatus("sigprocmask");
-  source->masked_ = true;
+  for (int signal : signals) {
+    if (sigismember(&before, signal) == 0) sigaddset(&blocked_, signal);
+  }
 
-  result = kernel.SignalFd(-1, mask, SFD_NONBLOCK | SFD_CLOEXEC);
+  result = kernel.SignalFd(-1, taken_, SFD_NONBLOCK | SFD_CLOEXEC);
   if (!result.ok()) return result.ToStatus("signalfd");
-  source->descriptor_ = result.descriptor();
+  descriptor_ = result.descriptor();
 
   absl::StatusOr<Registration> registration =
-      reactor.Register(source->descriptor_, Interest::kRead, *source);
+      reactor_.Register(descriptor_, Interest::kRead, *this);
   if (!registration.ok()) return registration.status();
-  source->registration_ = *std::move(registration);
-  return source;
+  registration_ = *std::move(registration);
+  return absl::OkStatus();
 }
 
 Signals::~Signals() {
   registration_.Reset();
   if (descriptor_ >= 0) (void)reactor_.kernel().Close(descriptor_);
-  if (masked_) {
-    (void)reactor_.kernel().SigProcMask(SIG_SETMASK, old_mask_, nullptr);
+  if (!sigisemptyset(&blocked_)) {
+    (void)reactor_.kernel().SigProcMask(SIG_UNBLOCK, blocked_, nullptr);
   }
+}
+
+void Signals::On(int signal, Callback callback) {
+  CHECK_EQ(sigismember(&taken_, signal), 1)
+      << "signal " << signal << " was not given to Create()";
+  subscribers_.push_back({signal, std::move(callback)});
 }
 
 void Signals::OnReady(Readiness) {
@@ -48,7 +68,15 @@ void Signals::OnReady(Readiness) {
     return reactor_.kernel().Read(
         descriptor_, {reinterpret_cast<char*>(&info), sizeof(info)});
   });
-  if (result.ok()) on_signal_(static_cast<int>(info.ssi_signo));
+  if (!result.ok()) return;
+  const Event event = {.signal = static_cast<int>(info.ssi_signo),
+                       .sender = static_cast<pid_t>(info.ssi_pid),
+                       .sender_user = info.ssi_uid};
+  const size_t count = subscribers_.size();
+  for (size_t i = 0; i < count; ++i) {
+    Subscriber& subscriber = subscribers_[i];
+    if (subscriber.signal == event.signal) subscriber.callback(event);
+  }
 }
 
 }  // namespace pollux

@@ -3,7 +3,9 @@
 #define POLLUX_REACTOR_SIGNALS_H_
 
 #include <signal.h>
+#include <sys/types.h>
 
+#include <deque>
 #include <initializer_list>
 #include <memory>
 
@@ -13,35 +15,69 @@
 
 namespace pollux {
 
-// Takes signals out of their asynchronous delivery and hands them to a callback
-// on the loop, through a signalfd(2). Create it before other threads start: it
-// blocks the signals in the calling thread and those it starts later, and a
-// thread that does not block them would receive them the old way.
+// Takes signals out of their asynchronous delivery and hands them to callbacks
+// on the loop, through a signalfd(2).
 //
-// Owned by whoever asked; destroying it closes the descriptor and restores the
-// thread's signal mask. Reactor's thread only; must not outlive the reactor.
+//   auto signals = Signals::Create(*reactor, {SIGTERM, SIGHUP});
+//   (*signals)->On(SIGTERM, [&](const Signals::Event&) { reactor->Stop(); });
+//
+// Create it before other threads start: it blocks the signals in the calling
+// thread and those that it starts later, and a thread that does not block them
+// would receive them the old way. From then on none is lost, whether the loop
+// runs or not: it waits in the kernel. Those of one number that wait are one,
+// as everywhere (signal(7)), but for the real-time signals.
+//
+// One for a process: of several that take the same signal, one would get it.
+// Owned by whoever asked; reactor's thread only; must not outlive the reactor.
+// Destroying it closes the descriptor and unblocks the signals that it blocked:
+// one that still waits is then delivered the old way.
 class Signals final : private IoHandler {
  public:
-  // `on_signal` gets the signal's number; it may do anything, but destroy this
-  // object only through DeleteSoon(). Fails if the kernel refuses a descriptor.
+  // A signal that has arrived.
+  struct Event {
+    int signal;
+    // Who sent it, with kill(2) for instance; 0 if it was the kernel, as for a
+    // key that was typed.
+    pid_t sender;
+    uid_t sender_user;
+  };
+  // May do anything, but destroy the Signals only through DeleteSoon().
+  using Callback = absl::AnyInvocable<void(const Event&)>;
+
+  // Blocks `signals`, each a number of signal(7) that can be blocked, and takes
+  // them. Fails if the kernel refuses a descriptor; nothing is blocked then.
   static absl::StatusOr<std::unique_ptr<Signals>> Create(
-      Reactor& reactor, std::initializer_list<int> signals,
-      absl::AnyInvocable<void(int)> on_signal);
+      Reactor& reactor, std::initializer_list<int> signals);
   ~Signals();
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
- private:
-  Signals(Reactor& reactor, absl::AnyInvocable<void(int)> on_signal);
+  // Calls `callback`, which is kept until this object is destroyed, for each
+  // `signal`, one of those given to Create(). Any number of callbacks for each,
+  // called in the order in which they were added; one that is added by a
+  // callback is called from the next signal on. A signal without a callback is
+  // taken and forgotten.
+  void On(int signal, Callback callback);
 
+ private:
+  struct Subscriber {
+    int signal;
+    Callback callback;
+  };
+
+  explicit Signals(Reactor& reactor);
+
+  absl::Status Take(std::initializer_list<int> signals);
   void OnReady(Readiness readiness) override;
 
   Reactor& reactor_;
-  absl::AnyInvocable<void(int)> on_signal_;
-  sigset_t old_mask_;
-  bool masked_ = false;
+  // What is taken; of it, what was not blocked before.
+  sigset_t taken_;
+  sigset_t blocked_;
   int descriptor_ = -1;
   Registration registration_;
+  // Stays in place while callbacks add to it.
+  std::deque<Subscriber> subscribers_;
 };
 
 }  // namespace pollux

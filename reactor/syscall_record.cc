@@ -75,6 +75,7 @@ constexpr std::array<absl::string_view, kSyscallKinds> kNames = {
     "posix_spawn",
     "pidfd_open",
     "pidfd_send_signal",
+    "kill",
     "waitid",
     "sched_getaffinity",
     "sched_setaffinity"};
@@ -347,6 +348,7 @@ std::string ArgumentsText(const SyscallRecord& record) {
     case SyscallKind::kPidFdOpen:
       return absl::StrCat(n[0], ", ", AnyOf(kDescriptorFlags, n[1]));
     case SyscallKind::kPidFdSendSignal:
+    case SyscallKind::kKill:
       return absl::StrCat(n[0], ", ", n[1]);
     case SyscallKind::kWaitId:
       return absl::StrFormat("%s, %d, {si_status=%d}, %s",

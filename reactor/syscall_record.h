@@ -55,6 +55,7 @@ enum class SyscallKind : uint8_t {
   kPosixSpawn,
   kPidFdOpen,
   kPidFdSendSignal,
+  kKill,
   kWaitId,
   kSchedGetAffinity,
   kSchedSetAffinity,

@@ -89,6 +89,7 @@ class MockKernel : public Kernel {
               (override));
   MOCK_METHOD(SysResult, PidFdOpen, (pid_t, unsigned int), (override));
   MOCK_METHOD(SysResult, PidFdSendSignal, (int, int), (override));
+  MOCK_METHOD(SysResult, Kill, (pid_t, int), (override));
   MOCK_METHOD(SysResult, WaitId, (idtype_t, id_t, siginfo_t&, int), (override));
   MOCK_METHOD(SysResult, SchedGetAffinity, (pid_t, cpu_set_t&), (override));
   MOCK_METHOD(SysResult, SchedSetAffinity, (pid_t, const cpu_set_t&),
@@ -604,6 +605,11 @@ TEST_F(TracingKernelTest, Processes) {
   EXPECT_CALL(kernel_, PidFdSendSignal(3, 15)).WillOnce(Return(kFailure));
   EXPECT_EQ(tracing_.PidFdSendSignal(3, 15), kFailure);
   EXPECT_THAT(Told().numbers, ElementsAre(3, 15, 0, 0));
+  EXPECT_CALL(kernel_, Kill(7, 9)).WillOnce(Return(kFailure));
+  EXPECT_EQ(tracing_.Kill(7, 9), kFailure);
+  told = Told();
+  EXPECT_EQ(told.kind, SyscallKind::kKill);
+  EXPECT_THAT(told.numbers, ElementsAre(7, 9, 0, 0));
   siginfo_t info = {};
   EXPECT_CALL(kernel_, WaitId(P_PIDFD, 3, Ref(info), WEXITED))
       .WillOnce([](idtype_t, id_t, siginfo_t& filled, int) {

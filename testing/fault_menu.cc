@@ -99,6 +99,7 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kPidFdOpen:
       return {EMFILE, ENFILE, ENODEV, ENOMEM, ESRCH};
     case SyscallKind::kPidFdSendSignal:
+    case SyscallKind::kKill:
       return {EPERM, ESRCH};
     case SyscallKind::kWaitId:
       return {ECHILD, EINTR};
