@@ -239,9 +239,8 @@ class Kernel {
   virtual SysResult PidFdSendSignal(int process, int signal) = 0;
 
   // Signals a process by its number: a child that was not waited for, and whose
-  // descriptor could not be opened. ENOSYS from a kernel that does not have it.
-  // kill(2).
-  virtual SysResult Kill(pid_t, int) { return SysResult::Error(ENOSYS); }
+  // descriptor could not be opened. kill(2).
+  virtual SysResult Kill(pid_t process, int signal) = 0;
 
   // Takes a child's exit status (P_PIDFD, WEXITED), so that no zombie stays.
   // With WNOHANG, `info.si_pid` is 0 if there is none yet. waitid(2).

@@ -142,6 +142,7 @@ class FakeKernel final : public Kernel {
                        char* const envp[]) override;
   SysResult PidFdOpen(pid_t process, unsigned int flags) override;
   SysResult PidFdSendSignal(int process, int signal) override;
+  SysResult Kill(pid_t process, int signal) override;
   SysResult WaitId(idtype_t type, id_t id, siginfo_t& info,
                    int options) override;
   SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) override;

@@ -42,7 +42,13 @@ SysResult FakeKernel::PidFdOpen(pid_t process, unsigned int flags) {
 SysResult FakeKernel::PidFdSendSignal(int process, int signal) {
   SysResult error = SysResult::Ok();
   auto* file = FindAs<ProcessFile>(process, EBADF, error);
-  return file == nullptr ? error : file->SendSignal(signal);
+  return file == nullptr ? error : file->process().Kill(signal);
+}
+
+SysResult FakeKernel::Kill(pid_t process, int signal) {
+  // There are no process groups.
+  const std::shared_ptr<FakeProcess> found = processes_.Find(process);
+  return found == nullptr ? SysResult::Error(ESRCH) : found->Kill(signal);
 }
 
 SysResult FakeKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,

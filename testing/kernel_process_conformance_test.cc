@@ -156,6 +156,19 @@ TEST_P(ProcessConformanceTest, SignalZeroOnlyAsks) {
   KillAndReap(pidfd);
 }
 
+TEST_P(ProcessConformanceTest, IsSignalledByItsNumberToo) {
+  const pid_t pid = SpawnSleeper();
+  EXPECT_EQ(kernel().Kill(pid, 0), Ok());
+  EXPECT_EQ(kernel().Kill(pid, 65), Error(EINVAL));
+  EXPECT_EQ(kernel().Kill(pid, SIGKILL), Ok());
+  siginfo_t info = {};
+  EXPECT_EQ(kernel().WaitId(P_PID, static_cast<id_t>(pid), info, WEXITED),
+            Ok());
+  EXPECT_EQ(info.si_code, CLD_KILLED);
+  EXPECT_EQ(info.si_status, SIGKILL);
+  EXPECT_EQ(kernel().Kill(pid, SIGKILL), Error(ESRCH));
+}
+
 TEST_P(ProcessConformanceTest, RefusesWhatIsNoProcess) {
   EXPECT_EQ(kernel().PidFdOpen(0, 0), Error(EINVAL));
   EXPECT_EQ(kernel().PidFdOpen(-1, 0), Error(EINVAL));

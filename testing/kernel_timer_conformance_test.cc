@@ -137,6 +137,16 @@ TEST_P(TimerConformanceTest, APeriodicTimerIsOneEdgeUntilItIsRead) {
   EXPECT_EQ(Wait(set).size(), 1u);
 }
 
+TEST_P(TimerConformanceTest, AnIntervalMayBeLongerThanTheClock) {
+  const int timer = Timer();
+  const itimerspec value = {.it_interval = {int64_t{1} << 40, 0},
+                            .it_value = {0, 1'000'000}};
+  EXPECT_EQ(kernel().TimerFdSetTime(timer, 0, value, nullptr), Ok());
+  Await(timer, EPOLLIN);
+  EXPECT_EQ(Take(timer), 1u);
+  EXPECT_EQ(Poll(timer), 0u);
+}
+
 TEST_P(TimerConformanceTest, AnIntervalWithoutAFirstTimeDisarms) {
   const int timer = Timer();
   EXPECT_EQ(Set(timer, absl::ZeroDuration(), absl::Milliseconds(1)), Ok());

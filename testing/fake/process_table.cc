@@ -26,6 +26,13 @@ void FakeProcess::ExitAfter(absl::Duration delay, int status) {
   exit_plan_ = time_.After(delay, [this, status] { Exit(status); });
 }
 
+SysResult FakeProcess::Kill(int signal) {
+  if (signal < 0 || signal > kLastSignal) return SysResult::Error(EINVAL);
+  if (was_reaped_) return SysResult::Error(ESRCH);
+  if (signal != 0) Signal(signal);
+  return SysResult::Ok();
+}
+
 void FakeProcess::Signal(int signal) {
   if (!is_running()) return;
   const auto handler = handlers_.find(signal);
@@ -66,13 +73,6 @@ uint32_t ProcessFile::Poll() {
   // Linux 6.9 and newer tell that it is no zombie any more.
   return process_->was_reaped_ ? uint32_t{EPOLLIN | EPOLLHUP}
                                : uint32_t{EPOLLIN};
-}
-
-SysResult ProcessFile::SendSignal(int signal) {
-  if (signal < 0 || signal > kLastSignal) return SysResult::Error(EINVAL);
-  if (process_->was_reaped_) return SysResult::Error(ESRCH);
-  if (signal != 0) process_->Signal(signal);
-  return SysResult::Ok();
 }
 
 SysResult ProcessTable::Spawn(const std::string& path,

@@ -38,6 +38,9 @@ class FakeProcess final {
   void Exit(int status) { End(CLD_EXITED, status & 0xff); }
   void ExitAfter(absl::Duration delay, int status);
 
+  // kill(2): EINVAL if there is no such signal, ESRCH if it was waited for.
+  SysResult Kill(int signal);
+
   // Instead of what the signal does otherwise, which is to kill or, for SIGCHLD
   // and the like, nothing. SIGKILL cannot be handled.
   void OnSignal(int signal, SignalHandler handler) {
@@ -55,7 +58,6 @@ class FakeProcess final {
         pid_(pid),
         arguments_(std::move(arguments)) {}
 
-  // kill(2).
   void Signal(int signal);
   void End(int code, int status);
   void BecomeReaped();
@@ -83,7 +85,6 @@ class ProcessFile final : public OpenFile {
   FakeProcess& process() { return *process_; }
 
   uint32_t Poll() override;
-  SysResult SendSignal(int signal);
 
  private:
   friend class FakeProcess;

@@ -57,9 +57,11 @@ int64_t TimerFile::NowNanos() const {
 uint64_t TimerFile::Forward() {
   const int64_t now = NowNanos();
   if (now < deadline_nanos_) return 0;
-  const int64_t periods = (now - deadline_nanos_) / interval_nanos_ + 1;
-  deadline_nanos_ += periods * interval_nanos_;
-  return static_cast<uint64_t>(periods);
+  const int64_t passed = (now - deadline_nanos_) / interval_nanos_;
+  // Only the last step can go beyond the clock.
+  deadline_nanos_ =
+      SaturatedSum(deadline_nanos_ + passed * interval_nanos_, interval_nanos_);
+  return static_cast<uint64_t>(passed) + 1;
 }
 
 void TimerFile::Plan() {
