@@ -86,7 +86,7 @@ absl::Status Daemon::Listen(Kernel& kernel, const httpd::Listener& listener) {
   const absl::StatusOr<Address> address = Address::Parse(listener.address());
   if (!address.ok()) return address.status();
   absl::StatusOr<Socket> socket =
-      Socket::Listen(kernel, *address, listener.backlog());
+      Socket::Listen(kernel, *address, {.backlog = listener.backlog()});
   if (!socket.ok()) return socket.status();
   absl::StatusOr<Address> bound = server_->AddListener(*std::move(socket));
   if (!bound.ok()) return bound.status();

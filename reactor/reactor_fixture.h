@@ -2,6 +2,7 @@
 #ifndef POLLUX_REACTOR_REACTOR_FIXTURE_H_
 #define POLLUX_REACTOR_REACTOR_FIXTURE_H_
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -104,6 +105,11 @@ class ReactorFixture : public testing::TestWithParam<KernelUnderTest> {
         case SyscallKind::kSignalFd:
         case SyscallKind::kTimerFdCreate:
           if (ok) open_.insert(record.result.value());
+          break;
+        case SyscallKind::kFcntl:
+          if (ok && record.numbers[1] == F_DUPFD_CLOEXEC) {
+            open_.insert(record.result.value());
+          }
           break;
         case SyscallKind::kSocketPair:
           if (ok) open_.insert({record.numbers[2], record.numbers[3]});

@@ -202,7 +202,7 @@ TEST_P(ReactorModesTest, RearmingTellsWhatFails) {
 
 TEST_P(ReactorModesTest, AnExclusiveOneIsToldToSomebody) {
   const Address anywhere = *Address::Parse("127.0.0.1:0");
-  Socket listener = *Socket::Listen(kernel_, anywhere, /*backlog=*/16);
+  Socket listener = *Socket::Listen(kernel_, anywhere, {.backlog = 16});
   std::unique_ptr<Reactor> second = *Reactor::Create(kernel_);
   int told = 0;
   Watcher a(*reactor_, listener.descriptor(), Interest::kRead, kExclusive,
@@ -372,7 +372,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, PriorityDataTest,
 
 TEST_P(PriorityDataTest, IsToldIfAskedFor) {
   Socket listener =
-      *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"), /*backlog=*/16);
+      *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"), {.backlog = 16});
   const Address address = *listener.LocalAddress();
   Socket client(kernel_, kernel_.Socket(AF_INET, SOCK_STREAM, 0).descriptor());
   ASSERT_TRUE(

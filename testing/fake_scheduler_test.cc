@@ -58,7 +58,8 @@ TEST(FakeSchedulerTest, HostsTalkToEachOther) {
   Host server(world);
   Host client(world);
   const Address address = *Address::Parse("127.0.0.1:80");
-  const Socket listener = *Socket::Listen(server.kernel, address, 8);
+  const Socket listener =
+      *Socket::Listen(server.kernel, address, {.backlog = 8});
 
   struct Caller final : IoHandler {
     void OnReady(Readiness) override { connected = true; }

@@ -42,7 +42,7 @@ class PeerTest : public testing::Test {
   FakeKernel kernel_{world_};
   const Address address_ = *Address::Parse("127.0.0.1:80");
   Socket listener_ = [this] {
-    Socket socket = *Socket::Listen(kernel_, address_, 8);
+    Socket socket = *Socket::Listen(kernel_, address_, {.backlog = 8});
     return socket;
   }();
   Peer peer_{world_, "peer"};

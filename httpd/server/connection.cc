@@ -14,8 +14,8 @@ constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 Connection::Connection(HttpServer& server, Socket socket, size_t index)
     : server_(server),
-      stream_(server.reactor_, server.buffers_, std::move(socket),
-              server.options_.stream, *this),
+      stream_(server.buffers_, std::move(socket), server.options_.stream,
+              *this),
       deadline_(server.reactor_, [this] { OnDeadline(); }),
       index_(index) {}
 
@@ -27,11 +27,10 @@ absl::Status Connection::Start() {
 
 void Connection::Drain() {
   if (phase_ != Phase::kHead || parser_.in_progress()) return;
-  if (stream_.unsent_bytes() == 0) return Close();
+  if (stream_.unsent_bytes() == 0) return CloseWhenSent();
   // Requests that wait for the client to read are not answered any more, but
   // must not cost it the answers that are on their way.
   Linger();
-  stream_.ResumeInput();
   ArmDeadline();
 }
 
@@ -51,20 +50,12 @@ size_t Connection::OnInput(absl::string_view input) {
 
 // While an answer is awaited, or answers pile up, the client has to wait.
 bool Connection::ReadsInput() const {
-  if (phase_ == Phase::kLingering) return true;
   const bool reading = phase_ == Phase::kHead || phase_ == Phase::kBody;
   return reading && !stream_.is_output_high();
 }
 
 size_t Connection::Read(absl::string_view input) {
-  switch (phase_) {
-    case Phase::kHead:
-      return ReadHead(input);
-    case Phase::kBody:
-      return SkipBody(input);
-    default:
-      return Discard(input);
-  }
+  return phase_ == Phase::kHead ? ReadHead(input) : SkipBody(input);
 }
 
 size_t Connection::ReadHead(absl::string_view input) {
@@ -91,12 +82,6 @@ size_t Connection::SkipBody(absl::string_view input) {
   bytes_left_ -= skipped;
   if (bytes_left_ == 0) OnBodyRead();
   return skipped;
-}
-
-size_t Connection::Discard(absl::string_view input) {
-  bytes_left_ -= std::min<uint64_t>(bytes_left_, input.size());
-  if (bytes_left_ == 0) Close();
-  return input.size();
 }
 
 void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
@@ -139,7 +124,7 @@ void Connection::Respond(const http::PreparedResponse& response) {
   Write(response);
   restart_deadline_ = true;
   if (persistence_ == http::Persistence::kClose) {
-    Close();
+    CloseWhenSent();
   } else {
     phase_ = Phase::kHead;
   }
@@ -169,16 +154,14 @@ void Connection::Refuse(const http::PreparedResponse& response) {
   Linger();
 }
 
-// Sends a FIN behind the answers, and goes on reading for a while: to close
-// with unread input would make the kernel send an RST, which may eat the
-// answers (RFC 9112 §9.6).
+// To close with unread input would make the kernel send an RST, which may eat
+// the answers (RFC 9112 §9.6).
 void Connection::Linger() {
   phase_ = Phase::kLingering;
-  bytes_left_ = server_.options_.max_linger_bytes;
-  stream_.ShutdownWhenSent();
+  stream_.LingerWhenSent();
 }
 
-void Connection::Close() {
+void Connection::CloseWhenSent() {
   phase_ = Phase::kClosing;
   stream_.CloseWhenSent();
 }
@@ -187,7 +170,7 @@ void Connection::OnEndOfInput() {
   // A request in the middle of which the client left is not answered; answers
   // that are due still go out (half-close). While one is awaited nothing is
   // read, so not even the end.
-  Close();
+  CloseWhenSent();
   ArmDeadline();
 }
 
@@ -209,7 +192,6 @@ Connection::Deadline Connection::CurrentDeadline() const {
     case Phase::kAwaitingResponse:
       return Deadline::kNone;
     case Phase::kLingering:
-      return stream_.is_output_high() ? Deadline::kWrite : Deadline::kLinger;
     case Phase::kClosing:
       return Deadline::kWrite;
   }
@@ -232,8 +214,6 @@ void Connection::ArmDeadline() {
       return deadline_.ArmAfter(options.head_timeout);
     case Deadline::kBody:
       return deadline_.ArmAfter(options.body_timeout);
-    case Deadline::kLinger:
-      return deadline_.ArmAfter(options.linger_timeout);
     case Deadline::kWrite:
       return deadline_.ArmAfter(options.write_timeout);
   }
@@ -246,13 +226,15 @@ void Connection::OnDeadline() {
     unsent_at_deadline_ = unsent;
     return deadline_.ArmAfter(server_.options_.write_timeout);
   }
-  if (unsent > 0 || armed_for_ == Deadline::kLinger ||
-      armed_for_ == Deadline::kWrite) {
+  // Everything is sent; the stream sees to the rest.
+  if (unsent == 0 && phase_ == Phase::kLingering) return;
+  if (unsent > 0 || armed_for_ == Deadline::kWrite) {
+    // It does not read, so what the kernel has for it must not be kept either.
     stream_.Abort();
     return server_.Remove(*this);
   }
   if (armed_for_ == Deadline::kIdle) {
-    Close();
+    CloseWhenSent();
   } else {
     // Of a head that is not whole, nobody knows that it asks for no body.
     if (phase_ == Phase::kHead) presence_ = http::BodyPresence::kHeadAndBody;

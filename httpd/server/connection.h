@@ -36,7 +36,7 @@ class Connection final : private Stream::Handler, private ResponseSink {
   void Drain();
 
   // Ends at once, and tells nobody.
-  void Abort() { stream_.Abort(); }
+  void Close() { stream_.Close(); }
 
   // Its place in the server's list.
   size_t index() const { return index_; }
@@ -67,19 +67,18 @@ class Connection final : private Stream::Handler, private ResponseSink {
   void RespondNothing() override;
 
   // What the client is given time for.
-  enum class Deadline : uint8_t { kNone, kIdle, kHead, kBody, kWrite, kLinger };
+  enum class Deadline : uint8_t { kNone, kIdle, kHead, kBody, kWrite };
 
   bool ReadsInput() const;
   size_t Read(absl::string_view input);
   size_t ReadHead(absl::string_view input);
   size_t SkipBody(absl::string_view input);
-  size_t Discard(absl::string_view input);
   void OnHead(const http::RequestHead& head, bool body_has_begun);
   void OnBodyRead();
   void Refuse(const http::PreparedResponse& response);
   void Linger();
   void Write(const http::PreparedResponse& response);
-  void Close();
+  void CloseWhenSent();
 
   Deadline CurrentDeadline() const;
   void ArmDeadline();
@@ -91,7 +90,7 @@ class Connection final : private Stream::Handler, private ResponseSink {
   Timer deadline_;
   size_t index_;
 
-  // Of the body, or of what is read while lingering.
+  // Of the body.
   uint64_t bytes_left_ = 0;
   // Answered while the body was still coming.
   const http::PreparedResponse* held_response_ = nullptr;

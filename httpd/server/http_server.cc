@@ -25,6 +25,7 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
     : reactor_(reactor),
       router_(router),
       options_(options),
+      buffers_(reactor),
       dates_(reactor.kernel()),
       refusals_(MakeRefusals()),
       body_too_large_(StandardResponse(413)),
@@ -89,7 +90,7 @@ void HttpServer::Drain(absl::AnyInvocable<void()> on_drained) {
 
 void HttpServer::FinishDrain() {
   while (!connections_.empty()) {
-    connections_.back()->Abort();
+    connections_.back()->Close();
     reactor_.DeleteSoon(std::move(connections_.back()));
     connections_.pop_back();
   }

@@ -22,6 +22,7 @@
 #include "reactor/net/listener.h"
 #include "reactor/net/socket.h"
 #include "reactor/net/stream.h"
+#include "reactor/net/stream_buffers.h"
 #include "reactor/reactor.h"
 #include "reactor/timer.h"
 
@@ -55,11 +56,8 @@ class HttpServer final : private Listener::Handler {
     absl::Duration write_timeout = absl::Seconds(30);
     // From Drain() until what is still open is closed.
     absl::Duration drain_timeout = absl::Seconds(30);
-    // After a refused request, for the client to read the answer
-    // (RFC 9112 §9.6), and how much of what it goes on sending is read.
-    absl::Duration linger_timeout = absl::Seconds(2);
-    uint64_t max_linger_bytes = 16 * 1024 * 1024;
 
+    // Its linger is for a client whose request was refused to read the answer.
     Stream::Options stream;
     Listener::Options listener;
   };

@@ -125,6 +125,12 @@ uint16_t Address::port() const {
   }
 }
 
+absl::string_view Address::unix_path() const {
+  if (family() != AF_UNIX || length_ <= kUnixPathOffset) return "";
+  // FromSockaddr() leaves room for the NUL that the longest path lacks.
+  return reinterpret_cast<const sockaddr_un&>(storage_).sun_path;
+}
+
 std::string Address::ToString() const {
   char text[INET6_ADDRSTRLEN] = "";
   switch (family()) {

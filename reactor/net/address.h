@@ -34,6 +34,10 @@ class Address {
   // 0 where there are no ports.
   uint16_t port() const;
 
+  // The path of a unix socket that has one in the file system; else empty.
+  // Lives as long as this.
+  absl::string_view unix_path() const;
+
   const sockaddr* data() const {
     return reinterpret_cast<const sockaddr*>(&storage_);
   }

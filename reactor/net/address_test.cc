@@ -168,6 +168,14 @@ TEST(AddressTest, NoAddressIsUnnamed) {
   EXPECT_EQ(Address::FromSockaddr(nullptr, 0), none);
 }
 
+TEST(AddressTest, OnlyAUnixPathHasAPath) {
+  EXPECT_EQ(Address::Parse("unix:/run/a.sock")->unix_path(), "/run/a.sock");
+  for (absl::string_view text : {"unix:@name", "127.0.0.1:80", "[::1]:80"}) {
+    EXPECT_EQ(Address::Parse(text)->unix_path(), "") << text;
+  }
+  EXPECT_EQ(Address().unix_path(), "");
+}
+
 TEST(AddressTest, AUnixSocketWithoutANameIsUnnamed) {
   const sa_family_t family = AF_UNIX;
   sockaddr_un address = {};

@@ -45,11 +45,17 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(
   if (!address.ok()) return address.status();
   listener->address_ = *address;
   listener->OpenReserve();
-  absl::StatusOr<Registration> registration = reactor.Register(
-      listener->socket_.descriptor(), Interest::kRead, *listener);
-  if (!registration.ok()) return registration.status();
-  listener->registration_ = *std::move(registration);
+  if (absl::Status status = listener->Watch(); !status.ok()) return status;
   return listener;
+}
+
+absl::Status Listener::Watch() {
+  absl::StatusOr<Registration> registration =
+      reactor_.Register(socket_.descriptor(), Interest::kRead,
+                        {.trigger = options_.trigger}, *this);
+  if (!registration.ok()) return registration.status();
+  registration_ = *std::move(registration);
+  return absl::OkStatus();
 }
 
 Listener::~Listener() { registration_.Reset(); }
@@ -99,22 +105,19 @@ void Listener::OpenReserve() {
   // there is still the back-off.
   const SysResult reserve = reactor_.kernel().EventFd(0, EFD_CLOEXEC);
   if (reserve.ok()) {
-    reserve_ = Socket(reactor_.kernel(), reserve.descriptor());
+    reserve_ = Descriptor(reactor_.kernel(), reserve.descriptor());
   }
 }
 
 void Listener::BackOff() {
   ++counters_.backoffs;
-  // Refused only for want of memory; then the next event tries it again.
-  (void)registration_.SetInterest(Interest::kNone);
+  registration_.Reset();
   resume_.ArmAfter(options_.backoff);
 }
 
 void Listener::Resume() {
   if (!reserve_.is_open()) OpenReserve();
-  if (!registration_.SetInterest(Interest::kRead).ok()) {
-    resume_.ArmAfter(options_.backoff);
-  }
+  if (!Watch().ok()) resume_.ArmAfter(options_.backoff);
 }
 
 }  // namespace pollux

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "reactor/descriptor.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
@@ -19,9 +21,9 @@ namespace pollux {
 // When descriptors or memory have run out (EMFILE, ENFILE, ENOBUFS, ENOMEM) it
 // gives up a descriptor kept for that moment, and sheds what waits by accepting
 // and closing it, so that clients are told at once. If not even that works it
-// stops listening until `backoff` has passed: a level-triggered listener would
-// spin. What concerns one connection only (ECONNABORTED and the like,
-// accept(2)) is skipped.
+// leaves the epoll set until `backoff` has passed: it would spin, and hang-ups
+// cannot be masked. What concerns one connection only (ECONNABORTED and the
+// like, accept(2)) is skipped.
 //
 // Owned by whoever serves; reactor's thread only; must not outlive the
 // reactor. Destroying it closes the socket: what still waits in the backlog is
@@ -45,6 +47,10 @@ class Listener final : private IoHandler {
 
     // How long it does not listen when it can neither accept nor shed.
     absl::Duration backoff = absl::Milliseconds(50);
+
+    // kLevel, or kExclusive where several reactors listen on one socket
+    // (Socket::Duplicate()): the kernel then wakes one or a few of them.
+    Trigger trigger = Trigger::kLevel;
   };
 
   // Counted since the creation.
@@ -78,6 +84,7 @@ class Listener final : private IoHandler {
            Handler& handler);
 
   void OnReady(Readiness readiness) override;
+  absl::Status Watch();
   SysResult Accept();
   SysResult ShedOne();
   void OpenReserve();
@@ -91,7 +98,7 @@ class Listener final : private IoHandler {
   Counters counters_;
   Socket socket_;
   // An open descriptor without a use, given up to accept one connection more.
-  Socket reserve_;
+  Descriptor reserve_;
   Registration registration_;
   Timer resume_;
 };

@@ -1,5 +1,6 @@
 #include "reactor/net/listener.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -40,7 +41,8 @@ class ListenerTest : public ReactorFixture, protected Listener::Handler {
               const char* address = "127.0.0.1:0") {
     listener_.reset();
     listener_ = *Listener::Create(
-        *reactor_, *Socket::Listen(kernel_, *Address::Parse(address), 64),
+        *reactor_,
+        *Socket::Listen(kernel_, *Address::Parse(address), {.backlog = 64}),
         options, *this);
     calls_.Clear();
   }
@@ -256,6 +258,30 @@ TEST_P(ExhaustedListenerTest, DoesNotListenBeforeTheBackOffHasPassed) {
   EXPECT_GE(reactor_->Now() - backed_off, absl::Milliseconds(5));
 }
 
+// Hang-ups cannot be masked, so it must not even be in the epoll set.
+TEST_P(ExhaustedListenerTest, LeavesEpollWhileItBacksOff) {
+  Listen({.backoff = absl::Seconds(10)});
+  faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
+  End client = Connect();
+  ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
+  EXPECT_EQ(calls_.Of(SyscallKind::kEpollCtl).back().numbers[1], EPOLL_CTL_DEL);
+  EXPECT_TRUE(
+      kernel_
+          .Shutdown(calls_.Of(SyscallKind::kAccept4)[0].numbers[0], SHUT_RDWR)
+          .ok());
+  EXPECT_TRUE(IsIdle());
+}
+
+TEST_P(ExhaustedListenerTest, RecoversWithinATenthOfASecond) {
+  Listen({});
+  faults_.FailNext(SyscallKind::kAccept4, EMFILE, 4);
+  End client = Connect();
+  ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 2; }));
+  const auto last_failure = reactor_->Now();
+  ASSERT_TRUE(RunUntilAccepted(1));
+  EXPECT_LE(reactor_->Now() - last_failure, absl::Milliseconds(100));
+}
+
 TEST_P(ExhaustedListenerTest, BacksOffForWhatItDoesNotKnow) {
   Listen({.backoff = absl::Seconds(10)});
   faults_.FailNext(SyscallKind::kAccept4, EINVAL, kAlways);
@@ -326,6 +352,18 @@ TEST_P(ExhaustedListenerTest, IsDestroyedWhileItBacksOff) {
   listener_.reset();
 }
 
+TEST_P(ListenerTest, SharesASocketExclusively) {
+  const Socket socket =
+      *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"));
+  calls_.Clear();
+  listener_ = *Listener::Create(*reactor_, *socket.Duplicate(),
+                                {.trigger = Trigger::kExclusive}, *this);
+  EXPECT_NE(calls_.Of(SyscallKind::kEpollCtl)[0].numbers[3] & EPOLLEXCLUSIVE,
+            0);
+  End client = Connect();
+  EXPECT_TRUE(RunUntilAccepted(1));
+}
+
 TEST_P(ListenerTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   const std::pair<SyscallKind, const char*> refusals[] = {
       {SyscallKind::kGetSockName, "getsockname: No buffer space available"},
@@ -333,8 +371,8 @@ TEST_P(ListenerTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   };
   const size_t before = calls_.open_descriptors().size();
   for (const auto& [kind, message] : refusals) {
-    Socket socket =
-        *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"), 16);
+    Socket socket = *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0"),
+                                    {.backlog = 16});
     faults_.FailNext(kind, ENOBUFS);
     const absl::StatusOr<std::unique_ptr<Listener>> listener =
         Listener::Create(*reactor_, std::move(socket), {}, *this);

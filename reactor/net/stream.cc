@@ -1,76 +1,162 @@
 #include "reactor/net/stream.h"
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "absl/log/check.h"
+#include "absl/types/span.h"
+#include "reactor/timer.h"
 
 namespace pollux {
+namespace {
 
-Stream::Stream(Reactor& reactor, StreamBuffers& buffers, Socket socket,
-               const Options& options, Handler& handler)
-    : reactor_(reactor),
-      buffers_(buffers),
-      handler_(handler),
-      options_(options),
-      socket_(std::move(socket)) {}
+// Pieces that one sendmsg takes: a kibibyte of stack. The kernel takes 1024.
+constexpr size_t kMaxParts = 64;
 
-Stream::~Stream() { Abort(); }
+}  // namespace
 
 absl::Status Stream::Start() {
-  absl::StatusOr<Registration> registration =
-      reactor_.Register(socket_.descriptor(), Interest::kRead, *this);
-  if (!registration.ok()) {
-    socket_.Close();
-    return registration.status();
-  }
+  absl::Status status = Watch(Interest::kRead, Trigger::kLevel);
+  if (!status.ok()) Close();
+  return status;
+}
+
+absl::Status Stream::Watch(Interest interest, Trigger trigger) {
+  registration_.Reset();
+  absl::StatusOr<Registration> registration = reactor().Register(
+      socket_.descriptor(), interest, {.trigger = trigger}, *this);
+  if (!registration.ok()) return registration.status();
   registration_ = *std::move(registration);
   return absl::OkStatus();
 }
 
-std::string& Stream::output() {
+// Output.
+
+OutputChain& Stream::chain() {
+  if (!is_open()) {
+    buffers_.discarded_.Clear();
+    return buffers_.discarded_;
+  }
   // Shared by all streams, so it is empty again when the callback has returned.
-  return in_callback_ && unsent_.empty() ? buffers_.sending_ : unsent_;
+  return in_callback_ && !has_unsent() ? buffers_.sending_ : backlog().output;
 }
 
-void Stream::Flush() { Nudge(); }
-
-size_t Stream::unsent_bytes() const {
-  return unsent_.size() - sent_ + (in_callback_ ? buffers_.sending_.size() : 0);
+StreamBuffers::Backlog& Stream::backlog() {
+  if (!backlog_) backlog_ = buffers_.TakeBacklog();
+  return *backlog_;
 }
+
+void Stream::WriteShared(absl::string_view bytes, Lease lease) {
+  if (is_open()) chain().AppendShared(bytes, std::move(lease));
+}
+
+void Stream::WriteFile(FileRange range) {
+  if (is_open()) chain().AppendFile(std::move(range));
+}
+
+void Stream::Flush() {
+  if (!in_callback_) Settle();
+  RequestTurn();
+}
+
+uint64_t Stream::unsent_bytes() const {
+  if (!is_open()) return 0;
+  return (backlog_ ? backlog_->output.size() : 0) +
+         (in_callback_ ? buffers_.sending_.size() : 0);
+}
+
+size_t Stream::buffered_bytes() const {
+  if (!is_open()) return 0;
+  return (backlog_
+              ? backlog_->output.owned_bytes() + backlog_->unconsumed.size()
+              : 0) +
+         (in_callback_ ? buffers_.sending_.owned_bytes() : 0);
+}
+
+// Ends.
 
 void Stream::ShutdownWhenSent() {
   if (output_state_ != Output::kOpen) return;
   output_state_ = Output::kShutdownWhenSent;
-  Nudge();
+  RequestTurn();
 }
 
 void Stream::CloseWhenSent() {
   output_state_ = Output::kCloseWhenSent;
-  Nudge();
+  RequestTurn();
 }
 
-void Stream::Abort() {
+void Stream::LingerWhenSent() {
+  if (!is_open() || output_state_ == Output::kCloseWhenSent) return;
+  if (lingering_) return;
+  lingering_ = true;
+  backlog().linger_bytes_left = options_.max_linger_bytes;
+  backlog().unconsumed.clear();
+  if (output_state_ == Output::kOpen) {
+    output_state_ = Output::kShutdownWhenSent;
+  }
+  RequestTurn();
+}
+
+void Stream::Close() {
   // Out of epoll first: an open file that was dup'ed would stay watched.
   registration_.Reset();
   socket_.Close();
+  if (in_callback_) buffers_.sending_.Clear();
   // What a freed buffer cost is not carried until the owner is destroyed.
-  std::string().swap(unconsumed_);
-  std::string().swap(unsent_);
-  sent_ = 0;
+  if (backlog_) buffers_.GiveBacklog(std::move(backlog_));
 }
+
+void Stream::Abort() {
+  if (!is_open()) return;
+  constexpr linger kReset = {.l_onoff = 1, .l_linger = 0};
+  // Refused or not, it is closed.
+  (void)kernel().SetSockOpt(socket_.descriptor(), SOL_SOCKET, SO_LINGER,
+                            &kReset, sizeof(kReset));
+  Close();
+}
+
+void Stream::End(CloseReason reason, int error) {
+  Close();
+  handler_.OnClosed(reason, error);
+}
+
+// Input.
 
 void Stream::PauseInput() {
   paused_ = true;
-  Nudge();
+  RequestTurn();
 }
 
 void Stream::ResumeInput() {
   paused_ = false;
-  present_again_ = !unconsumed_.empty() || in_callback_;
-  Nudge();
+  present_again_ = in_callback_ || (backlog_ && !backlog_->unconsumed.empty());
+  RequestTurn();
 }
+
+bool Stream::PresentsInput() const {
+  return !paused_ && !lingering_ && output_state_ != Output::kCloseWhenSent;
+}
+
+bool Stream::ReadsInput() const {
+  if (end_of_input_) return false;
+  if (lingering_) {
+    return output_state_ != Output::kCloseWhenSent &&
+           backlog_->linger_bytes_left > 0;
+  }
+  return PresentsInput() &&
+         (!backlog_ ||
+          backlog_->unconsumed.size() < std::min(options_.input_watermark_bytes,
+                                                 buffers_.receiving_.size()));
+}
+
+// An event, or a turn that was asked for.
 
 void Stream::OnReady(Readiness readiness) {
   nudged_ = false;
@@ -78,47 +164,69 @@ void Stream::OnReady(Readiness readiness) {
   if (readiness.writable) blocked_ = false;
   // What was left over goes first, so that the input below is answered into an
   // output that has room.
-  if (!unsent_.empty() && !blocked_) SendOnce();
+  if (has_unsent() && !blocked_) Send();
+  const bool has_sent_enough = has_unsent();
   if (is_open()) HandleInput(readiness);
-  if (is_open() && !blocked_) SendOnce();
+  if (is_open() && !has_sent_enough) Send();
   if (is_open()) FinishOutput();
   if (is_open()) UpdateInterest();
-  buffers_.sending_.clear();
   in_callback_ = false;
+  if (!is_open()) return;
+  Settle();
+  // Waits for its turn, so that a peer that takes everything, or a handler that
+  // consumes a little at a time, does not keep the loop.
+  present_again_ = present_again_ && backlog_ && !backlog_->unconsumed.empty();
+  if ((has_unsent() && !blocked_) || (present_again_ && PresentsInput())) {
+    RequestTurn();
+  }
 }
 
 void Stream::HandleInput(Readiness readiness) {
+  const bool may_read = readiness.readable || readiness.broken;
   if (present_again_ && PresentsInput()) {
     present_again_ = false;
-    if (!unconsumed_.empty()) Present(KeptInReceiving());
+    if (backlog_ && !backlog_->unconsumed.empty()) Present(KeptInReceiving());
   } else if (ReadsInput()) {
-    if (readiness.readable || readiness.broken) Receive();
+    if (may_read) lingering_ ? Discard() : Read();
   } else if (readiness.broken) {
-    // Cannot be masked: to ignore it would be to spin.
-    Break(SocketError());
+    HangUp();
   }
 }
 
-void Stream::Receive() {
-  const size_t kept = KeptInReceiving();
+SysResult Stream::Receive(size_t kept) {
   const absl::Span<char> space =
       absl::MakeSpan(buffers_.receiving_).subspan(kept);
   const SysResult result = RetryOnSignal(
-      [&] { return reactor_.kernel().Recv(socket_.descriptor(), space, 0); });
-  if (result.would_block()) return;
-  if (!result.ok()) return Break(result.error());
-  if (result.value() == 0) {
-    end_of_input_ = true;
-    handler_.OnEndOfInput();
-    return;
+      [&] { return kernel().Recv(socket_.descriptor(), space, 0); });
+  if (!result.ok() && !result.would_block()) {
+    End(CloseReason::kBroken, result.error());
   }
-  Present(kept + static_cast<size_t>(result.value()));
+  if (result.value() == 0) end_of_input_ = true;
+  return result;
+}
+
+void Stream::Read() {
+  const size_t kept = KeptInReceiving();
+  const SysResult result = Receive(kept);
+  if (result.value() > 0) {
+    Present(kept + static_cast<size_t>(result.value()));
+  } else if (end_of_input_) {
+    handler_.OnEndOfInput();
+  }
+}
+
+void Stream::Discard() {
+  const SysResult result = Receive(0);
+  if (result.value() <= 0) return;
+  uint64_t& left = backlog_->linger_bytes_left;
+  left -= std::min(left, static_cast<uint64_t>(result.value()));
 }
 
 size_t Stream::KeptInReceiving() {
-  std::memcpy(buffers_.receiving_.data(), unconsumed_.data(),
-              unconsumed_.size());
-  return unconsumed_.size();
+  if (!backlog_) return 0;
+  const std::string& unconsumed = backlog_->unconsumed;
+  std::memcpy(buffers_.receiving_.data(), unconsumed.data(), unconsumed.size());
+  return unconsumed.size();
 }
 
 void Stream::Present(size_t bytes) {
@@ -127,101 +235,172 @@ void Stream::Present(size_t bytes) {
   if (!is_open()) return;
   CHECK_LE(consumed, bytes);
   const absl::string_view rest = input.substr(consumed);
-  if (rest.empty()) {
-    std::string().swap(unconsumed_);
+  const bool is_over = lingering_ || output_state_ == Output::kCloseWhenSent;
+  if (rest.empty() || is_over) {
+    if (backlog_) backlog_->unconsumed.clear();
   } else {
-    unconsumed_.assign(rest);
-  }
-  // Resumed from inside of the callback: there may be nothing left to present.
-  present_again_ = present_again_ && !rest.empty();
-}
-
-// One call for all that this event wrote.
-void Stream::SendOnce() {
-  if (unsent_bytes() >= options_.high_watermark_bytes) was_high_ = true;
-  const bool from_shared = unsent_.empty();
-  absl::string_view bytes = from_shared
-                                ? absl::string_view(buffers_.sending_)
-                                : absl::string_view(unsent_).substr(sent_);
-  if (bytes.empty()) return;
-  const SysResult result = RetryOnSignal([&] {
-    return reactor_.kernel().Send(socket_.descriptor(), bytes, MSG_NOSIGNAL);
-  });
-  if (!result.ok() && !result.would_block()) return Break(result.error());
-  const size_t sent = result.ok() ? static_cast<size_t>(result.value()) : 0;
-  blocked_ = sent < bytes.size();
-  if (from_shared) {
-    if (blocked_) unsent_.assign(bytes.substr(sent));
-    buffers_.sending_.clear();
-  } else if (blocked_) {
-    sent_ += sent;
-    // Else what is sent would pile up while the peer never takes everything. It
-    // moves no more bytes than have been sent.
-    if (sent_ >= unsent_.size() / 2) unsent_.erase(0, std::exchange(sent_, 0));
-  } else {
-    std::string().swap(unsent_);
-    sent_ = 0;
+    backlog().unconsumed.assign(rest);
   }
 }
 
-void Stream::FinishOutput() {
-  if (unsent_bytes() > 0) return;
-  if (std::exchange(was_high_, false)) {
-    handler_.OnOutputDrained();
-    if (!is_open()) return;
-    // Waits for its turn: a peer that takes everything must not keep the loop.
-    if (!buffers_.sending_.empty()) {
-      unsent_.swap(buffers_.sending_);
-      return;
-    }
+// Hang-ups cannot be masked: to ignore one would be to spin.
+void Stream::HangUp() {
+  if (parked_) return;
+  const int error = SocketError();
+  const bool is_in_order =
+      error == 0 && output_state_ == Output::kShut && !end_of_input_;
+  // Told once more, since it holds, and then no more.
+  if (is_in_order && Watch(Interest::kNone, Trigger::kOneShot).ok()) {
+    parked_ = true;
+    return;
   }
-  if (output_state_ == Output::kShutdownWhenSent) {
-    output_state_ = Output::kShut;
-    // Fails only on a connection that has gone, which the next event tells.
-    (void)reactor_.kernel().Shutdown(socket_.descriptor(), SHUT_WR);
-  } else if (output_state_ == Output::kCloseWhenSent) {
-    Abort();
-    handler_.OnClosed(CloseReason::kSent, 0);
-  }
-}
-
-bool Stream::PresentsInput() const {
-  return !paused_ && output_state_ != Output::kCloseWhenSent;
-}
-
-bool Stream::ReadsInput() const {
-  return PresentsInput() && !end_of_input_ &&
-         unconsumed_.size() < buffers_.receiving_.size();
-}
-
-void Stream::UpdateInterest() {
-  const bool output = !unsent_.empty();
-  const Interest interest =
-      ReadsInput() ? (output ? Interest::kReadWrite : Interest::kRead)
-                   : (output ? Interest::kWrite : Interest::kNone);
-  const absl::Status status = registration_.SetInterest(interest);
-  if (!status.ok()) Break(ENOMEM);
-}
-
-// Comes back in the next iteration for what was asked for outside of a
-// callback; inside of one, OnReady() does it before it returns.
-void Stream::Nudge() {
-  const bool needed = !in_callback_ || present_again_;
-  if (!needed || !is_open() || std::exchange(nudged_, true)) return;
-  registration_.Inject({});
-}
-
-void Stream::Break(int error) {
-  Abort();
-  handler_.OnClosed(CloseReason::kBroken, error);
+  End(CloseReason::kBroken, error != 0 ? error : EPIPE);
 }
 
 int Stream::SocketError() {
   int error = 0;
   socklen_t length = sizeof(error);
-  const SysResult result = reactor_.kernel().GetSockOpt(
-      socket_.descriptor(), SOL_SOCKET, SO_ERROR, &error, &length);
-  return result.ok() && error != 0 ? error : EPIPE;
+  const SysResult result = kernel().GetSockOpt(socket_.descriptor(), SOL_SOCKET,
+                                               SO_ERROR, &error, &length);
+  return result.ok() ? error : result.error();
+}
+
+// One call for the bytes, and one for a file that follows them.
+void Stream::Send() {
+  OutputChain& chain = has_unsent() ? backlog_->output : buffers_.sending_;
+  if (chain.empty()) return;
+  if (chain.size() >= options_.high_watermark_bytes) was_high_ = true;
+  buffers_.NotePeak();
+  if (chain.front_file() == nullptr) SendBytes(chain);
+  if (!is_open()) return;
+  const FileRange* const file = chain.front_file();
+  if (file != nullptr && !blocked_) SendFile(chain, *file);
+  if (!is_open()) return;
+  if (&chain == &buffers_.sending_ && !chain.empty()) {
+    backlog().output.TakeFrom(chain);
+  }
+}
+
+void Stream::SendBytes(OutputChain& chain) {
+  const absl::string_view whole = chain.whole();
+  size_t bytes = whole.size();
+  const SysResult result =
+      whole.empty() ? SendParts(chain, bytes) : SendPart(whole, MSG_NOSIGNAL);
+  if (!result.ok() && !result.would_block()) {
+    return End(CloseReason::kBroken, result.error());
+  }
+  const size_t sent = result.ok() ? static_cast<size_t>(result.value()) : 0;
+  blocked_ = sent < bytes;
+  chain.Consume(sent);
+}
+
+SysResult Stream::SendParts(const OutputChain& chain, size_t& bytes) {
+  std::array<iovec, kMaxParts> parts;
+  msghdr message = {};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = chain.Front(absl::MakeSpan(parts), bytes);
+  // What does not go with this call follows at once: no segment for the head of
+  // a file alone. tcp(7).
+  const int flags = MSG_NOSIGNAL | (bytes < chain.size() ? MSG_MORE : 0);
+  if (message.msg_iovlen == 1) {
+    return SendPart({static_cast<char*>(parts[0].iov_base), bytes}, flags);
+  }
+  return RetryOnSignal(
+      [&] { return kernel().SendMsg(socket_.descriptor(), message, flags); });
+}
+
+SysResult Stream::SendPart(absl::string_view bytes, int flags) {
+  return RetryOnSignal(
+      [&] { return kernel().Send(socket_.descriptor(), bytes, flags); });
+}
+
+void Stream::SendFile(OutputChain& chain, const FileRange& range) {
+  const uint64_t bytes =
+      std::min(range.bytes(), options_.max_file_bytes_per_event);
+  const SysResult result = RetryOnSignal([&] {
+    off_t offset = range.offset();
+    return kernel().SendFile(socket_.descriptor(), range.file(), offset, bytes);
+  });
+  if (!result.ok() && !result.would_block()) {
+    return End(CloseReason::kBroken, result.error());
+  }
+  if (result.value() == 0) {
+    Abort();
+    return handler_.OnClosed(CloseReason::kFileTruncated, 0);
+  }
+  const uint64_t sent = result.ok() ? static_cast<uint64_t>(result.value()) : 0;
+  blocked_ = sent < bytes;
+  chain.Consume(sent);
+}
+
+void Stream::FinishOutput() {
+  if (was_high_ && unsent_bytes() <= options_.low_watermark_bytes) {
+    was_high_ = false;
+    handler_.OnOutputDrained();
+    if (!is_open()) return;
+    if (!buffers_.sending_.empty()) {
+      backlog().output.TakeFrom(buffers_.sending_);
+    }
+  }
+  if (has_unsent()) return;
+  switch (output_state_) {
+    case Output::kOpen:
+      return;
+    case Output::kCloseWhenSent:
+      return End(CloseReason::kSent, 0);
+    case Output::kShutdownWhenSent:
+      output_state_ = Output::kShut;
+      // Fails only on a connection that has gone, which the next event tells.
+      (void)kernel().Shutdown(socket_.descriptor(), SHUT_WR);
+      return EndInOrder();
+    case Output::kShut:
+      return EndInOrder();
+  }
+}
+
+void Stream::EndInOrder() {
+  if (end_of_input_) return End(CloseReason::kFinished, 0);
+  if (!lingering_) return;
+  Backlog& backlog = *backlog_;
+  if (backlog.linger_bytes_left == 0) return End(CloseReason::kLingered, 0);
+  if (backlog.linger_deadline) return;
+  backlog.linger_deadline = std::make_unique<Timer>(reactor(), [this] {
+    backlog_->linger_bytes_left = 0;
+    RequestTurn();
+  });
+  backlog.linger_deadline->ArmAfter(options_.linger_timeout);
+}
+
+void Stream::UpdateInterest() {
+  const bool reads = ReadsInput();
+  if (parked_ && !reads) return;
+  const Interest interest =
+      reads ? (blocked_ ? Interest::kReadWrite : Interest::kRead)
+            : (blocked_ ? Interest::kWrite : Interest::kNone);
+  const bool is_watched = registration_.active() && !parked_;
+  parked_ = false;
+  const absl::Status status = is_watched ? registration_.SetInterest(interest)
+                                         : Watch(interest, Trigger::kLevel);
+  if (!status.ok()) End(CloseReason::kBroken, ENOMEM);
+}
+
+// Brings the account up to date.
+void Stream::Settle() {
+  if (!backlog_) return;
+  const size_t bytes =
+      backlog_->unconsumed.size() + backlog_->output.owned_bytes();
+  if (bytes == 0 && backlog_->output.empty() && !lingering_) {
+    return buffers_.GiveBacklog(std::move(backlog_));
+  }
+  buffers_.Count(*backlog_, bytes);
+}
+
+// Comes back in the next iteration for what was asked for outside of a
+// callback; inside of one, OnReady() does it before it returns.
+void Stream::RequestTurn() {
+  if (in_callback_ || !is_open() || nudged_) return;
+  nudged_ = true;
+  registration_.Inject({});
 }
 
 }  // namespace pollux

@@ -4,49 +4,50 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "reactor/net/lease.h"
+#include "reactor/net/output_chain.h"
 #include "reactor/net/socket.h"
+#include "reactor/net/stream_buffers.h"
 #include "reactor/reactor.h"
+#include "reactor/sys_result.h"
 
 namespace pollux {
 
-// The memory in which the streams of one reactor receive, and gather what one
-// event makes them send, so that an idle stream holds no buffer. Owned by
-// whoever owns the streams; must outlive them; one thread. Allocates only here,
-// and while `sending` grows to its largest use.
-class StreamBuffers {
- public:
-  // `bytes` is the most that a stream can hold unconsumed, plus what one event
-  // reads. At least 2.
-  explicit StreamBuffers(size_t bytes = 64 * 1024) : receiving_(bytes) {}
-
- private:
-  friend class Stream;
-
-  std::vector<char> receiving_;
-  std::string sending_;
-};
-
 // A connected byte stream: reads once per event, hands the bytes to its
 // handler, keeps what the handler has not consumed, sends what the handler
-// wrote in one call per event, and continues short writes when the peer takes
-// more.
+// wrote in one call per event (two, if part of it is a file), and continues
+// short writes when the peer takes more.
+//
+// Its two directions end separately: the peer's with OnEndOfInput(), its own
+// with ShutdownWhenSent(). When both have, or when one of the other ends below
+// has come, OnClosed() says which.
 //
 // Owned by whoever serves the connection. Reactor's thread only; must not
-// outlive the reactor. From inside its handler's callbacks everything may be
-// called, but it may be destroyed only through DeleteSoon(). Failures of the
+// outlive its StreamBuffers. From inside its handler's callbacks everything may
+// be called, but it may be destroyed only through DeleteSoon(). Failures of the
 // connection come to OnClosed(), once; nothing else fails.
 class Stream final : private IoHandler {
  public:
   enum class CloseReason : uint8_t {
     // CloseWhenSent() has done its work.
     kSent,
+    // Both directions have ended in order: everything was sent, and the peer's
+    // FIN has come.
+    kFinished,
+    // LingerWhenSent() has done its work, and the peer has still not ended.
+    kLingered,
     // The peer reset the connection, or it broke: nothing more can be sent.
     kBroken,
+    // A file was shorter than what was to be sent of it. The connection was
+    // reset, so that the peer cannot take what it got for the whole.
+    kFileTruncated,
   };
 
   class Handler {
@@ -60,11 +61,11 @@ class Stream final : private IoHandler {
     // can still be sent.
     virtual void OnEndOfInput() = 0;
 
-    // Output had reached the high watermark, and now all of it is sent.
+    // Output had reached the high watermark, and is down to the low one.
     virtual void OnOutputDrained() = 0;
 
-    // The socket is closed. Told once, and not for Abort() or the destructor.
-    // `error` is an errno, 0 with kSent.
+    // The socket is closed. Told once, and not for Close(), Abort() or the
+    // destructor. `error` is an errno, 0 except with kBroken.
     virtual void OnClosed(CloseReason reason, int error) = 0;
 
    protected:
@@ -72,61 +73,123 @@ class Stream final : private IoHandler {
   };
 
   struct Options {
-    // From this many unsent bytes on, is_output_high() says to stop producing.
+    // From this many unsent bytes on, is_output_high() says to stop producing;
+    // OnOutputDrained() says to go on when no more than low_watermark_bytes are
+    // left. What leases and files are still to give counts too.
     size_t high_watermark_bytes = 64 * 1024;
+    size_t low_watermark_bytes = 0;
+
+    // From this many unconsumed bytes on, nothing is read. At least 1; never
+    // more than fit into the buffer of StreamBuffers.
+    size_t input_watermark_bytes = 64 * 1024;
+
+    // What one event sends of a file, so that a fast reader does not keep the
+    // loop. At least 1.
+    uint64_t max_file_bytes_per_event = 1024 * 1024;
+
+    // LingerWhenSent(): from the FIN until the end, and how much is read and
+    // thrown away meanwhile.
+    absl::Duration linger_timeout = absl::Seconds(2);
+    uint64_t max_linger_bytes = 16 * 1024 * 1024;
   };
 
-  // Start() comes before everything else. What is passed by reference must
-  // outlive the stream, the options included.
-  Stream(Reactor& reactor, StreamBuffers& buffers, Socket socket,
-         const Options& options, Handler& handler);
-  ~Stream();
+  // Start() or StartReading() comes before everything else. What is passed by
+  // reference must outlive the stream, the options included.
+  Stream(StreamBuffers& buffers, Socket socket, const Options& options,
+         Handler& handler)
+      : buffers_(buffers),
+        handler_(handler),
+        options_(options),
+        socket_(std::move(socket)) {}
+  ~Stream() { Close(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   // Watches the socket. Fails as Register() does; then the stream is closed.
   absl::Status Start();
 
+  // Reads at once, and calls the handler from inside, for a connection whose
+  // first bytes came with it (ListenOptions::defer_accept). If that ends it, it
+  // was never watched, which saves two calls; if it cannot be watched, that is
+  // an OnClosed().
+  void StartReading() { OnReady({.readable = true}); }
+
   bool is_open() const { return socket_.is_open(); }
+  const Socket& socket() const { return socket_; }
 
-  // Output.
+  // Output. What is written inside of the stream's own callbacks is sent when
+  // they return; elsewhere Flush() must follow. What is written to a closed
+  // stream goes nowhere.
 
-  // Where to append output: without a copy of one's own. Valid until the
-  // callback returns, and not across any other call on the stream. What was
-  // appended inside of the stream's own callbacks is sent when they return;
-  // elsewhere Flush() must follow.
-  std::string& output();
+  // Where to append bytes: without a copy of one's own. Valid until the
+  // callback returns, and not across any other call on the stream.
+  std::string& output() { return chain().tail(); }
 
-  // Sends in the next iteration, which then does not wait, what was appended
+  // Bytes that are there already: not copied if they are many.
+  void Write(std::string bytes) { chain().Append(std::move(bytes)); }
+
+  // Bytes that stay where they are, and what they are, until the lease is
+  // returned: when they are sent, or the stream closes.
+  void WriteShared(absl::string_view bytes, Lease lease);
+
+  // Part of a file. If it turns out to be shorter, that is kFileTruncated.
+  // sendfile(2).
+  void WriteFile(FileRange range);
+
+  // Sends in the next iteration, which then does not wait, what was written
   // outside of the stream's own callbacks.
   void Flush();
 
-  // Bytes written and not yet taken by the kernel.
-  size_t unsent_bytes() const;
+  // Bytes written and not yet taken by the kernel, wherever they lie.
+  uint64_t unsent_bytes() const;
   bool is_output_high() const {
     return unsent_bytes() >= options_.high_watermark_bytes;
   }
 
-  // Sends a FIN behind the output, once it is sent; input still comes.
+  // Bytes that lie in memory because of this stream: unsent, without leases and
+  // files, and unconsumed.
+  size_t buffered_bytes() const;
+
+  // Ends.
+
+  // Sends a FIN behind the output, once it is sent; input still comes. When
+  // that has ended too: OnClosed(kFinished).
   void ShutdownWhenSent();
 
   // Closes the socket once the output is sent; then OnClosed(kSent). Input is
-  // no longer presented.
+  // no longer presented; what has come and was not read makes the kernel reset
+  // the connection, which may cost the peer the output.
   void CloseWhenSent();
 
-  // Closes the socket at once, without a word to the handler.
+  // Sends a FIN behind the output, throws away what comes until the peer ends
+  // too (kFinished) or has had enough time or bytes (kLingered; see Options),
+  // and closes: so the peer can read the output whatever it goes on sending
+  // (RFC 9112 §9.6). Input is no longer presented, nor its end told.
+  void LingerWhenSent();
+
+  // Closes the socket at once, without a word to the handler. Output that the
+  // kernel has is still delivered, unless input was left unread.
+  void Close();
+
+  // The same with a reset (SO_LINGER of 0): the peer sees ECONNRESET, and the
+  // kernel forgets what it has of the output. For a peer that does not read.
+  // socket(7). Only TCP knows resets.
   void Abort();
 
   // Input.
 
   // No more OnInput() until ResumeInput(). The kernel's buffer then fills and
-  // holds the peer back. A broken connection is still told.
+  // holds the peer back. That the peer can be sent no more is still acted on:
+  // OnClosed(kBroken), except after a FIN of our own, when nothing has to be
+  // sent and the input can wait.
   void PauseInput();
 
   // Bytes that were kept are presented in the next iteration.
   void ResumeInput();
 
  private:
+  using Backlog = StreamBuffers::Backlog;
+
   // What becomes of the output side.
   enum class Output : uint8_t {
     kOpen,
@@ -135,42 +198,59 @@ class Stream final : private IoHandler {
     kCloseWhenSent
   };
 
+  Reactor& reactor() const { return buffers_.reactor(); }
+  Kernel& kernel() const { return reactor().kernel(); }
+
   void OnReady(Readiness readiness) override;
   void HandleInput(Readiness readiness);
-  void Receive();
+  SysResult Receive(size_t kept);
+  void Read();
+  void Discard();
   void Present(size_t bytes);
   size_t KeptInReceiving();
-  void SendOnce();
+  void HangUp();
+
+  bool has_unsent() const { return backlog_ && !backlog_->output.empty(); }
+  OutputChain& chain();
+  Backlog& backlog();
+  void Send();
+  void SendBytes(OutputChain& chain);
+  SysResult SendParts(const OutputChain& chain, size_t& bytes);
+  SysResult SendPart(absl::string_view bytes, int flags);
+  void SendFile(OutputChain& chain, const FileRange& range);
   void FinishOutput();
+  void EndInOrder();
+
   bool PresentsInput() const;
   bool ReadsInput() const;
+  absl::Status Watch(Interest interest, Trigger trigger);
   void UpdateInterest();
-  void Nudge();
-  void Break(int error);
+  void Settle();
+  void RequestTurn();
+  void End(CloseReason reason, int error);
   int SocketError();
 
-  Reactor& reactor_;
   StreamBuffers& buffers_;
   Handler& handler_;
   const Options& options_;
   Socket socket_;
   Registration registration_;
-
-  // Received and not consumed.
-  std::string unconsumed_;
-  // Written and not sent, from offset sent_ on.
-  std::string unsent_;
-  size_t sent_ = 0;
+  // Null when there is nothing to keep.
+  std::unique_ptr<Backlog> backlog_;
 
   Output output_state_ = Output::kOpen;
-  bool in_callback_ = false;
-  bool nudged_ = false;
-  bool paused_ = false;
-  bool end_of_input_ = false;
-  bool present_again_ = false;
-  bool was_high_ = false;
+  bool in_callback_ : 1 = false;
+  bool nudged_ : 1 = false;
+  bool paused_ : 1 = false;
+  bool lingering_ : 1 = false;
+  bool end_of_input_ : 1 = false;
+  bool present_again_ : 1 = false;
+  bool was_high_ : 1 = false;
   // The kernel takes no more for now; EPOLLOUT will tell.
-  bool blocked_ = false;
+  bool blocked_ : 1 = false;
+  // The peer has hung up, and what it sent is read later: until then epoll must
+  // not tell it again and again.
+  bool parked_ : 1 = false;
 };
 
 }  // namespace pollux

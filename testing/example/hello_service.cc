@@ -39,8 +39,7 @@ absl::Status ServeHello(pollux::Reactor& reactor,
   auto router = pollux::Router::Create(std::move(routes));
   if (!router.ok()) return router.status();
 
-  auto socket =
-      pollux::Socket::Listen(reactor.kernel(), address, /*backlog=*/1024);
+  auto socket = pollux::Socket::Listen(reactor.kernel(), address);
   if (!socket.ok()) return socket.status();
   pollux::HttpServer server(reactor, **router, pollux::HttpServer::Options());
   auto bound = server.AddListener(*std::move(socket));

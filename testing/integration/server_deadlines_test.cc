@@ -30,7 +30,7 @@ class DeadlinesTest : public ServerTest {
     for (absl::Duration* timeout :
          {&options_.head_timeout, &options_.body_timeout,
           &options_.idle_timeout, &options_.write_timeout,
-          &options_.drain_timeout, &options_.linger_timeout}) {
+          &options_.drain_timeout, &options_.stream.linger_timeout}) {
       *timeout = absl::InfiniteDuration();
     }
   }
@@ -164,7 +164,7 @@ TEST_P(DeadlinesTest, R19ABodyThatDribblesGets408) {
 // After a refusal.
 
 TEST_P(DeadlinesTest, ARefusedClientIsNotWaitedForForEver) {
-  options_.linger_timeout = kSoon;
+  options_.stream.linger_timeout = kSoon;
   TestClient client = Connect();
   client.Write("nonsense\r\n\r\n");
   EXPECT_EQ(client.ReadResponse().status, 400);

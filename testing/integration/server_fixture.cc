@@ -113,7 +113,7 @@ TestClient ServerTest::StartToConnectTcp() {
         server()
             .AddListener(Socket::Listen(counted_kernel_,
                                         Address::Parse("127.0.0.1:0").value(),
-                                        /*backlog=*/16)
+                                        {.backlog = 16})
                              .value())
             .value();
   }

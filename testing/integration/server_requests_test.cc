@@ -329,7 +329,7 @@ TEST_P(ServerRequestsTest, R12ARefusalReachesAClientThatGoesOnSending) {
 }
 
 TEST_P(ServerRequestsTest, R12NobodyMaySendForEverAfterARefusal) {
-  options_.max_linger_bytes = 100'000;
+  options_.stream.max_linger_bytes = 100'000;
   TestClient client = Connect();
   client.Write("nonsense\r\n\r\n");
   const std::string more(200'000, 'x');
@@ -338,7 +338,7 @@ TEST_P(ServerRequestsTest, R12NobodyMaySendForEverAfterARefusal) {
     sent += server().connection_count() > 0 ? client.WriteSome(more) : 0;
     return server().connection_count() == 0;
   }));
-  EXPECT_GE(sent, options_.max_linger_bytes);
+  EXPECT_GE(sent, options_.stream.max_linger_bytes);
 }
 
 // Bodies.

@@ -1,0 +1,203 @@
+#include "reactor/net/listener_group.h"
+
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "reactor/kernel.h"
+#include "reactor/net/address.h"
+#include "reactor/net/socket.h"
+#include "reactor/reactor.h"
+#include "testing/fake_kernel.h"
+#include "testing/fake_scheduler.h"
+#include "testing/fake_world.h"
+#include "testing/peer.h"
+
+namespace pollux {
+namespace {
+
+using Strategy = ListenerGroup::Strategy;
+
+std::string NameOf(const testing::TestParamInfo<Strategy>& info) {
+  constexpr const char* kNames[] = {"ReusePort", "Exclusive", "HandOff"};
+  return kNames[static_cast<size_t>(info.param)];
+}
+
+constexpr size_t kMembers = 3;
+
+// A reactor, and the connections that it got.
+struct Worker final : ListenerGroup::Handler {
+  explicit Worker(Kernel& kernel) : reactor(*Reactor::Create(kernel)) {}
+
+  void OnAccept(Socket connection,
+                ListenerGroup::ConnectionCount count) override {
+    connections.push_back({std::move(connection), std::move(count)});
+  }
+
+  const std::unique_ptr<Reactor> reactor;
+  std::unique_ptr<ListenerGroup::Member> member;
+  std::vector<std::pair<Socket, ListenerGroup::ConnectionCount>> connections;
+};
+
+class ListenerGroupTest : public testing::TestWithParam<Strategy> {
+ protected:
+  void SetUp() override {
+    Create("127.0.0.1:80");
+    for (size_t i = 0; i < kMembers; ++i) {
+      workers_.push_back(std::make_unique<Worker>(kernel_));
+      scheduler_.Add(*workers_[i]->reactor);
+    }
+  }
+
+  void TearDown() override {
+    peers_.clear();
+    workers_.clear();
+    group_.reset();
+    EXPECT_EQ(kernel_.open_descriptors(), 0u);
+    EXPECT_EQ(kernel_.bad_descriptor_calls(), 0u);
+  }
+
+  void Create(const std::string& address) {
+    auto group = ListenerGroup::Create(kernel_, *Address::Parse(address),
+                                       kMembers, {.strategy = GetParam()});
+    ASSERT_TRUE(group.ok()) << group.status();
+    group_ = *std::move(group);
+  }
+
+  void Join() {
+    for (size_t i = 0; i < kMembers; ++i) {
+      auto member = group_->Join(i, *workers_[i]->reactor, *workers_[i]);
+      ASSERT_TRUE(member.ok()) << member.status();
+      workers_[i]->member = *std::move(member);
+    }
+  }
+
+  void Connect() {
+    peers_.push_back(
+        std::make_unique<Peer>(world_, absl::StrCat("client ", peers_.size())));
+    peers_.back()->Connect(group_->address());
+  }
+
+  size_t Accepted() const {
+    size_t accepted = 0;
+    for (const auto& worker : workers_) accepted += worker->connections.size();
+    return accepted;
+  }
+
+  [[nodiscard]] bool RunUntilAccepted(size_t count) {
+    return scheduler_.RunUntil([&] { return Accepted() >= count; });
+  }
+
+  FakeWorld world_;
+  FakeKernel kernel_{world_};
+  FakeScheduler scheduler_{world_};
+  std::unique_ptr<ListenerGroup> group_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Peer>> peers_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Strategies, ListenerGroupTest,
+                         testing::Values(Strategy::kReusePort,
+                                         Strategy::kExclusive,
+                                         Strategy::kHandOff),
+                         NameOf);
+
+TEST_P(ListenerGroupTest, EveryConnectionGoesToOneMember) {
+  Join();
+  for (int i = 0; i < 30; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(30));
+  uint64_t accepted = 0;
+  for (size_t i = 0; i < kMembers; ++i) {
+    const ListenerGroup::Counters counters = group_->counters(i);
+    EXPECT_EQ(counters.accepted, workers_[i]->connections.size());
+    EXPECT_EQ(counters.active, counters.accepted);
+    EXPECT_EQ(counters.dropped, 0u);
+    accepted += counters.accepted;
+  }
+  EXPECT_EQ(accepted, 30u);
+}
+
+TEST_P(ListenerGroupTest, WhatEndsIsNotActiveAnyMore) {
+  Join();
+  for (int i = 0; i < 6; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(6));
+  for (auto& worker : workers_) worker->connections.clear();
+  for (size_t i = 0; i < kMembers; ++i) {
+    EXPECT_EQ(group_->counters(i).active, 0u);
+  }
+}
+
+TEST_P(ListenerGroupTest, SaysWhichPortTheKernelPicked) {
+  group_.reset();
+  Create("127.0.0.1:0");
+  EXPECT_NE(group_->address().port(), 0);
+  Join();
+  Connect();
+  EXPECT_TRUE(RunUntilAccepted(1));
+}
+
+TEST_P(ListenerGroupTest, SaysThatTheAddressIsInUse) {
+  const Socket other =
+      *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:81"));
+  EXPECT_EQ(ListenerGroup::Create(kernel_, *Address::Parse("127.0.0.1:81"),
+                                  kMembers, {.strategy = GetParam()})
+                .status()
+                .message(),
+            "bind 127.0.0.1:81: Address already in use");
+}
+
+TEST_P(ListenerGroupTest, UnixSocketsCannotBeSeveral) {
+  const auto group =
+      ListenerGroup::Create(kernel_, *Address::Parse("unix:@group"), kMembers,
+                            {.strategy = GetParam()});
+  EXPECT_EQ(group.ok(), GetParam() != Strategy::kReusePort);
+  EXPECT_EQ(absl::IsInvalidArgument(group.status()),
+            GetParam() == Strategy::kReusePort);
+}
+
+using HandOffTest = ListenerGroupTest;
+
+INSTANTIATE_TEST_SUITE_P(Strategy, HandOffTest,
+                         testing::Values(Strategy::kHandOff));
+
+TEST_P(HandOffTest, TheLeastBusyGetsTheNext) {
+  Join();
+  for (int i = 0; i < 9; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(9));
+  for (auto& worker : workers_) EXPECT_EQ(worker->connections.size(), 3u);
+  // All of one's connections end: it gets the next three.
+  workers_[1]->connections.clear();
+  for (int i = 0; i < 3; ++i) Connect();
+  ASSERT_TRUE(scheduler_.RunUntil(
+      [&] { return workers_[1]->connections.size() == 3; }));
+  EXPECT_EQ(group_->counters(1).accepted, 6u);
+}
+
+TEST_P(HandOffTest, WhoHasNotJoinedGetsNothing) {
+  workers_[0]->member = *group_->Join(0, *workers_[0]->reactor, *workers_[0]);
+  for (int i = 0; i < 4; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(4));
+  EXPECT_EQ(workers_[0]->connections.size(), 4u);
+}
+
+TEST_P(HandOffTest, WhatIsOnItsWayToOneThatLeavesIsClosed) {
+  Join();
+  for (int i = 0; i < 9; ++i) Connect();
+  // Accepted, and posted to the others.
+  ASSERT_TRUE(
+      scheduler_.RunUntil([&] { return group_->counters(1).accepted == 3; }));
+  workers_[1]->member.reset();
+  ASSERT_TRUE(scheduler_.RunUntil([&] {
+    return workers_[1]->connections.size() + group_->counters(1).dropped == 3;
+  }));
+  EXPECT_EQ(group_->counters(1).active, workers_[1]->connections.size());
+}
+
+}  // namespace
+}  // namespace pollux

@@ -1,0 +1,84 @@
+// The memory that the streams of one reactor share.
+#ifndef POLLUX_REACTOR_NET_STREAM_BUFFERS_H_
+#define POLLUX_REACTOR_NET_STREAM_BUFFERS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reactor/net/output_chain.h"
+#include "reactor/reactor.h"
+#include "reactor/timer.h"
+
+namespace pollux {
+
+// What the streams of one reactor share: the buffer in which they receive, the
+// chain in which one event gathers what it makes them send, and a few backlogs
+// for those that must keep something between events. So an idle stream holds no
+// buffer, and the account of what the others hold is kept in one place.
+//
+// Owned by whoever owns the streams; must outlive them, and must not outlive
+// the reactor; reactor's thread only. Allocates here, while the chain grows to
+// its largest use, and for streams that keep something, the spare ones used up.
+class StreamBuffers {
+ public:
+  // `bytes` is the most that one event reads, with what the stream had not
+  // consumed before. At least 2.
+  explicit StreamBuffers(Reactor& reactor, size_t bytes = 64 * 1024)
+      : reactor_(reactor), receiving_(bytes) {}
+  ~StreamBuffers();
+  StreamBuffers(const StreamBuffers&) = delete;
+  StreamBuffers& operator=(const StreamBuffers&) = delete;
+
+  Reactor& reactor() const { return reactor_; }
+
+  // Bytes that all streams hold in memory: received and not consumed, or
+  // written and not yet taken by the kernel. Not what they send from a lease or
+  // a file. What is written outside of a stream's callbacks counts from its
+  // Flush() on.
+  size_t buffered_bytes() const { return kept_bytes_ + sending_.owned_bytes(); }
+
+  // The most that buffered_bytes() has been when something was to be sent or
+  // kept.
+  size_t peak_buffered_bytes() const { return peak_bytes_; }
+
+ private:
+  friend class Stream;
+
+  // What a stream keeps between events.
+  struct Backlog {
+    // Received and not consumed.
+    std::string unconsumed;
+    // Written and not sent.
+    OutputChain output;
+    // While it lingers.
+    std::unique_ptr<Timer> linger_deadline;
+    uint64_t linger_bytes_left = 0;
+    // What kept_bytes_ has of it.
+    size_t counted_bytes = 0;
+  };
+
+  std::unique_ptr<Backlog> TakeBacklog();
+  void GiveBacklog(std::unique_ptr<Backlog> backlog);
+  // Makes `backlog` count with `bytes`.
+  void Count(Backlog& backlog, size_t bytes);
+  void NotePeak() {
+    if (buffered_bytes() > peak_bytes_) peak_bytes_ = buffered_bytes();
+  }
+
+  Reactor& reactor_;
+  std::vector<char> receiving_;
+  // Empty between callbacks.
+  OutputChain sending_;
+  // What is written to a stream that is closed.
+  OutputChain discarded_;
+  std::vector<std::unique_ptr<Backlog>> spare_;
+  size_t kept_bytes_ = 0;
+  size_t peak_bytes_ = 0;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_REACTOR_NET_STREAM_BUFFERS_H_
