@@ -117,14 +117,32 @@ class BitmapWriter {
   size_t earlier_controls_ = 0;
 };
 
+// For each byte, the bits that it sets in the three words.
+struct Bits {
+  uint8_t carriage_return : 1 = 0;
+  uint8_t control : 1 = 0;
+  uint8_t separator : 1 = 0;
+};
+
+constexpr std::array<Bits, 256> kBits = [] {
+  std::array<Bits, 256> bits{};
+  for (size_t byte = 0; byte < bits.size(); ++byte) {
+    const uint8_t classes = kHeadNibbles.ClassesOf(static_cast<uint8_t>(byte));
+    bits[byte].carriage_return = byte == '\r';
+    bits[byte].control = IsControl(classes);
+    bits[byte].separator = classes == 0;
+  }
+  return bits;
+}();
+
+// From the last byte to the first: each pushes those behind it up by one.
 Word ClassifyPortably(absl::string_view bytes) {
   Word word;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const uint8_t classes =
-        kHeadNibbles.ClassesOf(static_cast<uint8_t>(bytes[i]));
-    word.carriage_returns |= uint64_t{bytes[i] == '\r'} << i;
-    word.controls |= uint64_t{IsControl(classes)} << i;
-    word.separators |= uint64_t{classes == 0} << i;
+  for (size_t i = bytes.size(); i-- > 0;) {
+    const Bits bits = kBits[static_cast<unsigned char>(bytes[i])];
+    word.carriage_returns = word.carriage_returns << 1 | bits.carriage_return;
+    word.controls = word.controls << 1 | bits.control;
+    word.separators = word.separators << 1 | bits.separator;
   }
   return word;
 }
