@@ -128,9 +128,10 @@ class KernelCaller {
         Ok());
   }
 
-  int TcpListener(int backlog = 16) {
-    const int listener = Socket(AF_INET);
-    EXPECT_EQ(Bind(listener, "127.0.0.1:0"), Ok());
+  int TcpListener(int backlog = 16, int family = AF_INET) {
+    const int listener = Socket(family);
+    EXPECT_EQ(Bind(listener, family == AF_INET ? "127.0.0.1:0" : "[::1]:0"),
+              Ok());
     EXPECT_EQ(kernel_->Listen(listener, backlog), Ok());
     return listener;
   }
@@ -159,14 +160,21 @@ class KernelCaller {
     Await(listener, EPOLLIN);
     return Must(TryToAccept(listener));
   }
-  Pair TcpPair() {
-    const int listener = TcpListener();
-    const int client = Socket(AF_INET);
+  Pair TcpPair(int family = AF_INET) {
+    const int listener = TcpListener(/*backlog=*/16, family);
+    const int client = Socket(family);
     EXPECT_EQ(Connect(client, AddressOf(listener)), Error(EINPROGRESS));
     const int server = Accept(listener);
     Await(client, EPOLLOUT);
     Close(listener);
     return {client, server};
+  }
+  // AF_UNIX, AF_INET or AF_INET6.
+  Pair StreamPair(int family) {
+    return family == AF_UNIX ? UnixPair() : TcpPair(family);
+  }
+  static std::string FamilyName(int family) {
+    return family == AF_UNIX ? "Unix" : family == AF_INET ? "Tcp" : "Tcp6";
   }
   Pair UnixPair() {
     std::array<int, 2> both = {};

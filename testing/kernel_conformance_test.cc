@@ -54,7 +54,7 @@ class StreamConformanceTest
  protected:
   StreamConformanceTest()
       : KernelCaller(std::get<0>(GetParam())),
-        pair_(is_unix() ? UnixPair() : TcpPair()),
+        pair_(StreamPair(std::get<1>(GetParam()))),
         a_(pair_.a),
         b_(pair_.b) {}
 
@@ -66,15 +66,14 @@ class StreamConformanceTest
   const int b_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kernels, StreamConformanceTest,
-                         testing::Combine(testing::ValuesIn(KernelsUnderTest()),
-                                          testing::Values(AF_INET, AF_UNIX)),
-                         [](const auto& info) {
-                           return absl::StrCat(
-                               std::get<0>(info.param).name,
-                               std::get<1>(info.param) == AF_UNIX ? "Unix"
-                                                                  : "Tcp");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, StreamConformanceTest,
+    testing::Combine(testing::ValuesIn(KernelsUnderTest()),
+                     testing::Values(AF_INET, AF_INET6, AF_UNIX)),
+    [](const auto& info) {
+      return absl::StrCat(std::get<0>(info.param).name,
+                          KernelCaller::FamilyName(std::get<1>(info.param)));
+    });
 
 // Descriptors.
 

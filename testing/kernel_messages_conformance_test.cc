@@ -115,7 +115,7 @@ class StreamMessagesConformanceTest
  protected:
   StreamMessagesConformanceTest()
       : MessageCaller(std::get<0>(GetParam())),
-        pair_(is_unix() ? UnixPair() : TcpPair()),
+        pair_(StreamPair(std::get<1>(GetParam()))),
         a_(pair_.a),
         b_(pair_.b) {}
 
@@ -127,15 +127,14 @@ class StreamMessagesConformanceTest
   const int b_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kernels, StreamMessagesConformanceTest,
-                         testing::Combine(testing::ValuesIn(KernelsUnderTest()),
-                                          testing::Values(AF_INET, AF_UNIX)),
-                         [](const auto& info) {
-                           return absl::StrCat(
-                               std::get<0>(info.param).name,
-                               std::get<1>(info.param) == AF_UNIX ? "Unix"
-                                                                  : "Tcp");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, StreamMessagesConformanceTest,
+    testing::Combine(testing::ValuesIn(KernelsUnderTest()),
+                     testing::Values(AF_INET, AF_INET6, AF_UNIX)),
+    [](const auto& info) {
+      return absl::StrCat(std::get<0>(info.param).name,
+                          KernelCaller::FamilyName(std::get<1>(info.param)));
+    });
 
 // Two unix sockets that descriptors are passed between, of each type.
 class PassingConformanceTest
