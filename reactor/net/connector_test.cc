@@ -1,6 +1,7 @@
 #include "reactor/net/connector.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -26,6 +28,11 @@ namespace {
 
 class ConnectorTest : public ReactorFixture {
  protected:
+  // Several runs of this test may be at work.
+  static std::string UnixName() {
+    return absl::StrCat("unix:@pollux-connector-test-", getpid());
+  }
+
   void SetUp() override { Listen("127.0.0.1:0"); }
 
   void TearDown() override {
@@ -35,7 +42,7 @@ class ConnectorTest : public ReactorFixture {
     ReactorFixture::TearDown();
   }
 
-  void Listen(const char* address, int backlog = 16) {
+  void Listen(const std::string& address, int backlog = 16) {
     listener_.Close();
     listener_ = *Socket::Listen(kernel_, *Address::Parse(address),
                                 {.backlog = backlog});
@@ -111,7 +118,7 @@ TEST_P(ConnectorTest, ConnectsOverTcp) {
 }
 
 TEST_P(ConnectorTest, ConnectsToAnAbstractName) {
-  Listen("unix:@pollux-connector-test");
+  Listen(UnixName());
   Connect();
   ASSERT_TRUE(RunUntilDone());
   ExpectConnected();
@@ -181,7 +188,7 @@ TEST_P(ConnectorTest, ASignalDoesNotDisturbIt) {
 }
 
 TEST_P(ConnectorTest, GivesUpWhenTheTimeIsOver) {
-  Listen("unix:@pollux-connector-test", 1);
+  Listen(UnixName(), 1);
   const std::vector<Socket> others = FillBacklog();
   Connect(address_, {.timeout = absl::Milliseconds(30)});
   const auto begin = reactor_->Now();
@@ -190,14 +197,14 @@ TEST_P(ConnectorTest, GivesUpWhenTheTimeIsOver) {
   EXPECT_GE(reactor_->Now() - begin, absl::Milliseconds(30));
   EXPECT_TRUE(absl::IsDeadlineExceeded(result_->status()));
   EXPECT_EQ(result_->status().message(),
-            "connect to unix:@pollux-connector-test: no answer in 30ms");
+            absl::StrCat("connect to ", UnixName(), ": no answer in 30ms"));
   // 1, 3, 7 and 15 ms: it does not spin.
   EXPECT_LE(calls_.Count(SyscallKind::kConnect), 4);
   EXPECT_TRUE(IsIdle());
 }
 
 TEST_P(ConnectorTest, ConnectsWhenAFullBacklogHasRoom) {
-  Listen("unix:@pollux-connector-test", 1);
+  Listen(UnixName(), 1);
   std::vector<Socket> others = FillBacklog();
   Connect();
   Iterate();

@@ -1,6 +1,7 @@
 #include "reactor/net/datagram_endpoint.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <functional>
@@ -57,6 +58,12 @@ struct Party final : DatagramEndpoint::Handler {
 
 class DatagramEndpointTest : public ReactorFixture {
  protected:
+  // Several runs of this test may be at work.
+  static Address UnixName(absl::string_view name) {
+    return *Address::Parse(
+        absl::StrCat("unix:@pollux-datagram-test-", getpid(), "-", name));
+  }
+
   void TearDown() override {
     a_.socket.reset();
     b_.socket.reset();
@@ -80,7 +87,7 @@ class DatagramEndpointTest : public ReactorFixture {
   }
 
   void OpenUnix() {
-    to_b_ = *Address::Parse("unix:@pollux-datagram-test-b");
+    to_b_ = UnixName("b");
     Open(b_, AF_UNIX, {.local_address = to_b_});
     Open(a_, AF_UNIX, {});
     calls_.Clear();
@@ -193,7 +200,7 @@ TEST_P(DatagramEndpointTest, AFullReceiverDoesNotMakeItSpin) {
   // Nobody reads it.
   End deaf(*this,
            kernel_.Socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0).descriptor());
-  const Address to_deaf = *Address::Parse("unix:@pollux-datagram-test-deaf");
+  const Address to_deaf = UnixName("deaf");
   ASSERT_TRUE(
       kernel_.Bind(deaf.descriptor(), to_deaf.data(), to_deaf.length()).ok());
   while (a_.socket->queued() == 0) {

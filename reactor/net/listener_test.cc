@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <functional>
@@ -12,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -38,7 +40,7 @@ class ListenerTest : public ReactorFixture, protected Listener::Handler {
   }
 
   void Listen(const Listener::Options& options,
-              const char* address = "127.0.0.1:0") {
+              const std::string& address = "127.0.0.1:0") {
     listener_.reset();
     listener_ = *Listener::Create(
         *reactor_,
@@ -107,7 +109,8 @@ TEST_P(ListenerTest, AcceptsAConnection) {
 }
 
 TEST_P(ListenerTest, AcceptsOnAUnixSocket) {
-  Listen({}, "unix:@pollux-listener-test");
+  // Several runs of this test may be at work.
+  Listen({}, absl::StrCat("unix:@pollux-listener-test-", getpid()));
   End client = Connect();
   EXPECT_TRUE(RunUntilAccepted(1));
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -110,7 +111,9 @@ TEST_P(SocketTest, ListensWhereItWasTold) {
 }
 
 TEST_P(SocketTest, ListensOnAnAbstractUnixName) {
-  const Address address = *Address::Parse("unix:@pollux-socket-test");
+  const Address address = *Address::Parse(
+      // Several runs of this test may be at work.
+      absl::StrCat("unix:@pollux-socket-test-", getpid()));
   const absl::StatusOr<Socket> socket =
       Socket::Listen(kernel_, address, {.backlog = 16});
   ASSERT_TRUE(socket.ok()) << socket.status();
