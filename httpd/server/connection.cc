@@ -1,8 +1,9 @@
 #include "httpd/server/connection.h"
 
-#include <algorithm>
+#include <memory>
 #include <utility>
 
+#include "httpd/http/chunked_decoder.h"
 #include "httpd/server/http_server.h"
 
 namespace pollux {
@@ -77,11 +78,24 @@ size_t Connection::ReadHead(absl::string_view input) {
 }
 
 size_t Connection::SkipBody(absl::string_view input) {
-  const size_t skipped =
-      static_cast<size_t>(std::min<uint64_t>(bytes_left_, input.size()));
-  bytes_left_ -= skipped;
-  if (bytes_left_ == 0) OnBodyRead();
-  return skipped;
+  size_t skipped = 0;
+  while (true) {
+    const http::BodyOutcome outcome = body_->Decode(input.substr(skipped));
+    switch (outcome.kind) {
+      case http::BodyOutcome::Kind::kData:
+        skipped += outcome.bytes;
+        break;
+      case http::BodyOutcome::Kind::kNeedMore:
+        return skipped + outcome.bytes;
+      case http::BodyOutcome::Kind::kComplete:
+        OnBodyRead();
+        return skipped + outcome.bytes;
+      case http::BodyOutcome::Kind::kError:
+        body_.reset();
+        Refuse(server_.RefusalFor(outcome.error));
+        return input.size();
+    }
+  }
 }
 
 void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
@@ -90,16 +104,18 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
   presence_ = head.method == http::Method::kHead
                   ? http::BodyPresence::kHeadOnly
                   : http::BodyPresence::kHeadAndBody;
-  if (head.body_framing == http::BodyFraming::kChunked) {
-    return Refuse(server_.chunked_body_);
-  }
   if (head.content_length > server_.options_.max_body_bytes) {
     return Refuse(server_.body_too_large_);
   }
-  bytes_left_ = head.content_length;
-  phase_ = bytes_left_ > 0 ? Phase::kBody : Phase::kAwaitingResponse;
-  if (bytes_left_ > 0 && head.expects_continue && !body_has_begun) {
-    stream_.output().append(kContinue);
+  phase_ = Phase::kAwaitingResponse;
+  if (head.content_length > 0 ||
+      head.body_framing == http::BodyFraming::kChunked) {
+    phase_ = Phase::kBody;
+    body_ = std::make_unique<http::BodyDecoder>(
+        head, server_.options_.max_body_bytes);
+    if (head.expects_continue && !body_has_begun) {
+      stream_.output().append(kContinue);
+    }
   }
   const Router::Match match = server_.router_.Find(head.method, head.path);
   if (match.handler == nullptr) return Respond(*match.response);
@@ -107,6 +123,7 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
 }
 
 void Connection::OnBodyRead() {
+  body_.reset();
   phase_ = Phase::kAwaitingResponse;
   if (held_response_ != nullptr) {
     Respond(*std::exchange(held_response_, nullptr));

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "httpd/http/body_decoder.h"
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
@@ -90,8 +92,8 @@ class Connection final : private Stream::Handler, private ResponseSink {
   Timer deadline_;
   size_t index_;
 
-  // Of the body.
-  uint64_t bytes_left_ = 0;
+  // Reads the body; null between bodies, so that most requests need no memory.
+  std::unique_ptr<http::BodyDecoder> body_;
   // Answered while the body was still coming.
   const http::PreparedResponse* held_response_ = nullptr;
   // When the deadline was last armed, for progress to show.

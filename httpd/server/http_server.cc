@@ -29,8 +29,6 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
       dates_(reactor.kernel()),
       refusals_(MakeRefusals()),
       body_too_large_(StandardResponse(413)),
-      chunked_body_(
-          StandardResponse(501, "chunked request bodies are not read yet")),
       request_timeout_(StandardResponse(408)),
       no_answer_(StandardResponse(500)),
       drain_deadline_(reactor, [this] { FinishDrain(); }) {}

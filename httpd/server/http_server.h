@@ -101,7 +101,6 @@ class HttpServer final : private Listener::Handler {
   // By ParseError.
   std::vector<http::PreparedResponse> refusals_;
   const http::PreparedResponse body_too_large_;
-  const http::PreparedResponse chunked_body_;
   const http::PreparedResponse request_timeout_;
   const http::PreparedResponse no_answer_;
 

@@ -27,6 +27,9 @@ constexpr absl::string_view kLastGet =
     "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 constexpr absl::string_view kPost =
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+constexpr absl::string_view kPostInChunks =
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nA: b\r\n\r\n";
 
 std::string Ok(absl::string_view body, absl::string_view connection = "") {
   return absl::StrCat("HTTP/1.1 200 OK\r\nDate: DATE\r\n", connection,
@@ -252,6 +255,17 @@ void Post(Simulation& simulation) {
   conversation.Run();
 }
 
+void PostInChunks(Simulation& simulation) {
+  Conversation conversation(simulation);
+  conversation.AddBystander();
+  Late(conversation.AddClient("client", MethodNotAllowed() + Ok("ha?\n")))
+      .SendInPieces(kPostInChunks, 40, absl::Milliseconds(2))
+      .Send(std::string(kGet))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
 void ConnectRequestClose(Simulation& simulation) {
   Conversation conversation(simulation);
   conversation.AddBystander();
@@ -348,6 +362,7 @@ std::vector<DaemonScenario> DaemonScenarios() {
           {"Pipelined", Pipelined},
           {"ByteByByte", ByteByByte},
           {"Post", Post},
+          {"PostInChunks", PostInChunks},
           {"ConnectRequestClose", ConnectRequestClose},
           {"HalfClose", HalfClose},
           {"Reset", Reset},
@@ -371,6 +386,10 @@ void RunRandomConversation(Simulation& simulation) {
           expected += MethodNotAllowed();
           break;
         case 1:
+          absl::StrAppend(&requests, kPostInChunks);
+          expected += MethodNotAllowed();
+          break;
+        case 2:
           absl::StrAppend(&requests, kGetBig);
           expected += Ok(Big());
           break;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/http_date.h"
 #include "reactor/syscall_record.h"
@@ -373,6 +374,75 @@ TEST_P(ServerRequestsTest, R13LargeBodiesAreRead) {
   TestClient client = Connect();
   client.Write(Post("/form", std::string(options_.max_body_bytes, 'a')));
   EXPECT_EQ(client.ReadResponse().body, "thanks\n");
+}
+
+// A POST of chunks, as they stand.
+std::string PostChunked(absl::string_view path, absl::string_view chunks) {
+  return absl::StrCat("POST ", path,
+                      " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
+                      "\r\n\r\n",
+                      chunks);
+}
+
+TEST_P(ServerRequestsTest, R10ChunkedBodiesAreReadAndDiscarded) {
+  TestClient client = Connect();
+  client.Write(PostChunked("/form", "5;a=b\r\nhello\r\n1F\r\n" +
+                                        std::string(31, 'x') +
+                                        "\r\n0\r\nA: b\r\n\r\n") +
+               Get("/1"));
+  const std::vector<Response> responses = client.ReadResponses(2);
+  EXPECT_EQ(responses[0].body, "thanks\n");
+  EXPECT_EQ(responses[1].body, "1");
+}
+
+TEST_P(ServerRequestsTest, R10ChunksAreNeverReadAsARequest) {
+  const std::string smuggled = Get("/1");
+  TestClient client = Connect();
+  client.Write(
+      PostChunked("/form", absl::StrFormat("%x\r\n%s\r\n0\r\n\r\n",
+                                           smuggled.size(), smuggled)) +
+      Get("/2"));
+  const std::vector<Response> responses = client.ReadResponses(2);
+  EXPECT_EQ(responses[0].body, "thanks\n");
+  EXPECT_EQ(responses[1].body, "2");
+}
+
+TEST_P(ServerRequestsTest, R10ChunksComeByteByByte) {
+  TestClient client = Connect();
+  for (const char byte :
+       PostChunked("/form", "5\r\nhello\r\n0\r\n\r\n") + Get("/1")) {
+    client.Write({&byte, 1});
+    LetServerWork();
+  }
+  const std::vector<Response> responses = client.ReadResponses(2);
+  EXPECT_EQ(responses[0].body, "thanks\n");
+  EXPECT_EQ(responses[1].body, "1");
+}
+
+TEST_P(ServerRequestsTest, R10MalformedChunksGet400AndTheConnectionEnds) {
+  for (const absl::string_view chunks :
+       {"5 \r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloX\r\n0\r\n\r\n", "\r\n", "5;\r\nhello\r\n0\r\n\r\n",
+        "11111111111111111\r\n", "0\r\nA b: c\r\n\r\n"}) {
+    SCOPED_TRACE(chunks);
+    EXPECT_EQ(OnlyResponseTo(PostChunked("/form", chunks) + Get("/1")).status,
+              400);
+  }
+}
+
+TEST_P(ServerRequestsTest, R10ChunksBeyondTheLimitGet413) {
+  options_.max_body_bytes = 10;
+  EXPECT_EQ(OnlyResponseTo(
+                PostChunked("/form", "5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n"))
+                .status,
+            413);
+}
+
+TEST_P(ServerRequestsTest, R17ChunksThatEndTooSoonAreNotAnswered) {
+  TestClient client = Connect();
+  client.Write(PostChunked("/form", "5\r\nhello\r\n"));
+  client.FinishWriting();
+  EXPECT_EQ(client.ReadToEnd(), "");
 }
 
 TEST_P(ServerRequestsTest, R8BodiesBeyondTheLimitGet413) {
