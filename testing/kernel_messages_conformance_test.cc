@@ -453,11 +453,15 @@ TEST_P(KernelMessagesConformanceTest, ALongPeerNameIsCutAndItsLengthTold) {
 TEST_P(KernelMessagesConformanceTest, APathMayStandInAWholeStructure) {
   const std::string text = UnixName("path");
   const Address name = *Address::Parse(text);
-  sockaddr_un whole = {};
-  std::memcpy(&whole, name.data(), name.length());
+  struct {
+    sockaddr_un address;
+    // That the kernel may look at, but not take for a part of it.
+    char beyond;
+  } whole = {};
+  std::memcpy(&whole.address, name.data(), name.length());
   const int listener = Socket(AF_UNIX);
   EXPECT_EQ(kernel().Bind(listener, reinterpret_cast<sockaddr*>(&whole),
-                          sizeof(whole)),
+                          sizeof(whole.address)),
             Ok());
   EXPECT_EQ(kernel().Listen(listener, 1), Ok());
   EXPECT_EQ(AddressOf(listener), name);
@@ -466,7 +470,7 @@ TEST_P(KernelMessagesConformanceTest, APathMayStandInAWholeStructure) {
             Ok());
   EXPECT_EQ(
       kernel().Connect(Socket(AF_UNIX), reinterpret_cast<sockaddr*>(&whole),
-                       sizeof(whole) + 1),
+                       sizeof(whole.address) + 1),
       Error(EINVAL));
 }
 

@@ -1,6 +1,5 @@
 #include "httpd/server/connection.h"
 
-#include <memory>
 #include <utility>
 
 #include "httpd/http/chunked_decoder.h"
@@ -111,8 +110,7 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
   if (head.content_length > 0 ||
       head.body_framing == http::BodyFraming::kChunked) {
     phase_ = Phase::kBody;
-    body_ = std::make_unique<http::BodyDecoder>(
-        head, server_.options_.max_body_bytes);
+    body_.emplace(head, server_.options_.max_body_bytes);
     if (head.expects_continue && !body_has_begun) {
       stream_.output().append(kContinue);
     }
@@ -196,7 +194,13 @@ void Connection::OnOutputDrained() {
   ArmDeadline();
 }
 
-void Connection::OnClosed(Stream::CloseReason, int) { server_.Remove(*this); }
+void Connection::OnClosed(Stream::CloseReason, int) { Leave(); }
+
+void Connection::Leave() {
+  // It may be due in this iteration, at whose end the connection is freed.
+  deadline_.Disarm();
+  server_.Remove(*this);
+}
 
 Connection::Deadline Connection::CurrentDeadline() const {
   switch (phase_) {
@@ -216,6 +220,7 @@ Connection::Deadline Connection::CurrentDeadline() const {
 }
 
 void Connection::ArmDeadline() {
+  if (!stream_.is_open()) return;
   // Bytes that dribble in do not move it; a new phase, or a new request, does.
   const Deadline current = CurrentDeadline();
   if (!std::exchange(restart_deadline_, false) && current == armed_for_) return;
@@ -248,7 +253,7 @@ void Connection::OnDeadline() {
   if (unsent > 0 || armed_for_ == Deadline::kWrite) {
     // It does not read, so what the kernel has for it must not be kept either.
     stream_.Abort();
-    return server_.Remove(*this);
+    return Leave();
   }
   if (armed_for_ == Deadline::kIdle) {
     CloseWhenSent();

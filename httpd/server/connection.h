@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -82,6 +82,9 @@ class Connection final : private Stream::Handler, private ResponseSink {
   void Write(const http::PreparedResponse& response);
   void CloseWhenSent();
 
+  // Has ended: the server is told, once.
+  void Leave();
+
   Deadline CurrentDeadline() const;
   void ArmDeadline();
   void OnDeadline();
@@ -92,8 +95,8 @@ class Connection final : private Stream::Handler, private ResponseSink {
   Timer deadline_;
   size_t index_;
 
-  // Reads the body; null between bodies, so that most requests need no memory.
-  std::unique_ptr<http::BodyDecoder> body_;
+  // Reads the body; nothing between bodies.
+  std::optional<http::BodyDecoder> body_;
   // Answered while the body was still coming.
   const http::PreparedResponse* held_response_ = nullptr;
   // When the deadline was last armed, for progress to show.

@@ -12,6 +12,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "reactor/timer.h"
+#include "testing/fake_kernel.h"
+#include "testing/fake_world.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
 #include "testing/kernel_under_test.h"
@@ -138,6 +140,23 @@ TEST_P(DeadlinesOnFakeTest, EachHeadHasADeadlineOfItsOwn) {
     client.Write("TP/1.1\r\nHost: a\r\n\r\nGET /1 HT");
     ASSERT_EQ(client.ReadResponse().status, 200);
   }
+}
+
+// The event comes first, the timer in the same iteration.
+TEST_P(DeadlinesOnFakeTest,
+       Regression_AConnectionThatEndsAsItsTimeIsUpEndsOnce) {
+  options_.write_timeout = absl::Milliseconds(20);
+  TestClient bystander = Connect();
+  TestClient client = Connect();
+  client.Write(Get("/big"));
+  LetServerWork();
+  VirtualTime& time = static_cast<FakeKernel&>(*kernel_).world().time();
+  time.AdvanceTo(time.Now() + absl::Milliseconds(30));
+  client.Close();
+  reactor_->RunOnce(absl::ZeroDuration());
+  EXPECT_EQ(server().connection_count(), 1u);
+  bystander.Write(Get("/1"));
+  EXPECT_EQ(bystander.ReadResponse().body, "1");
 }
 
 // Within a body.
