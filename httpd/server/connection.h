@@ -38,7 +38,11 @@ class Connection final : private Stream::Handler, private ResponseSink {
   void Drain();
 
   // Ends at once, and tells nobody.
-  void Close() { stream_.Close(); }
+  void Close() {
+    // It may be due in this iteration, at whose end the connection is freed.
+    deadline_.Disarm();
+    stream_.Close();
+  }
 
   // Its place in the server's list.
   size_t index() const { return index_; }

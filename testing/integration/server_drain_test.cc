@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "testing/fake_kernel.h"
+#include "testing/fake_world.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
 #include "testing/kernel_under_test.h"
@@ -144,6 +146,26 @@ TEST_P(DrainTest, WhatIsStillOpenAtTheDeadlineIsClosed) {
   EXPECT_EQ(partial.ReadToEnd(), "");
   EXPECT_EQ(server().connection_count(), 0u);
   EXPECT_TRUE(late_->waiting[0].abandoned());
+}
+
+class DrainOnFakeTest : public DrainTest {};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, DrainOnFakeTest,
+                         testing::Values(FakeUnderTest()), KernelUnderTestName);
+
+// Both timers in one iteration: the connection's, and the drain's before it.
+TEST_P(DrainOnFakeTest,
+       Regression_AConnectionWhoseTimeIsUpWithTheDrainsEndsOnce) {
+  options_.drain_timeout = absl::Milliseconds(10);
+  options_.write_timeout = absl::Milliseconds(20);
+  TestClient client = Connect();
+  client.Write(Get("/big", "Connection: close\r\n"));
+  LetServerWork();
+  Drain();
+  VirtualTime& time = static_cast<FakeKernel&>(*kernel_).world().time();
+  time.AdvanceTo(time.Now() + absl::Milliseconds(30));
+  EXPECT_TRUE(RunUntilDrained());
+  EXPECT_EQ(server().connection_count(), 0u);
 }
 
 TEST_P(DrainTest, TheServerMayGoBeforeItIsDrained) {
