@@ -1,6 +1,7 @@
 #include "reactor/stall_watchdog.h"
 
 #include <pthread.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <array>
@@ -27,11 +28,23 @@ constexpr int kLooks = 4;
 
 std::string Symbol(void* address) {
   std::array<char, 512> name;
-  // The call, not what it returns to.
-  void* call = static_cast<char*>(address) - 1;
-  return absl::Symbolize(call, name.data(), static_cast<int>(name.size()))
+  return absl::Symbolize(address, name.data(), static_cast<int>(name.size()))
              ? std::string(name.data())
              : absl::StrFormat("%p", address);
+}
+
+// The instruction that the signal came before: walking the stack only finds who
+// called. Null where that is not known.
+void* InterruptedAt(const void* context) {
+  [[maybe_unused]] const mcontext_t& machine =
+      static_cast<const ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+  return reinterpret_cast<void*>(machine.gregs[REG_RIP]);
+#elif defined(__aarch64__)
+  return reinterpret_cast<void*>(machine.pc);
+#else
+  return nullptr;
+#endif
 }
 
 }  // namespace
@@ -43,6 +56,8 @@ struct StallWatchdog::Capture {
 
   const Reactor* reactor = nullptr;
   uint64_t progress = 0;
+  void* interrupted_at = nullptr;
+  // Of the callers.
   int frames = 0;
   std::array<void*, kMaxFrames> stack;
   std::array<Dispatch, DispatchLog::kSize> recent;
@@ -114,10 +129,12 @@ void StallWatchdog::OnSignal(int, siginfo_t* info, void* context) {
   const Reactor& reactor = *capture->reactor;
   capture->progress = reactor.progress_.load(std::memory_order_relaxed);
   capture->recent = reactor.log_.Recent();
+  capture->interrupted_at = InterruptedAt(context);
+  // This function, and what the kernel put between it and the others.
+  constexpr int kOwnFrames = 2;
   int dropped = 0;
-  capture->frames =
-      absl::GetStackTraceWithContext(capture->stack.data(), kMaxFrames,
-                                     /*skip_count=*/0, context, &dropped);
+  capture->frames = absl::GetStackTraceWithContext(
+      capture->stack.data(), kMaxFrames, kOwnFrames, context, &dropped);
   capture->state.store(Capture::kTaken, std::memory_order_release);
   errno = error;
 }
@@ -197,8 +214,13 @@ bool StallWatchdog::Describe(const Watched& watched, StallReport& report) {
   capture.state.store(Capture::kIdle, std::memory_order_relaxed);
   // It ended just when it was asked: no stall any more.
   if (capture.progress != watched.progress) return false;
+  if (capture.interrupted_at != nullptr) {
+    report.stack.push_back(Symbol(capture.interrupted_at));
+  }
   for (int i = 0; i < capture.frames; ++i) {
-    report.stack.push_back(Symbol(capture.stack[static_cast<size_t>(i)]));
+    // The call, not what it returns to.
+    void* const returns_to = capture.stack[static_cast<size_t>(i)];
+    report.stack.push_back(Symbol(static_cast<char*>(returns_to) - 1));
   }
   for (const Dispatch& dispatch : capture.recent) {
     if (dispatch.kind != Dispatch::Kind::kNone) {
