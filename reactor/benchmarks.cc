@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -284,6 +285,54 @@ void BM_PostAcrossThreads(benchmark::State& state) {
       static_cast<double>(absl::ToInt64Nanoseconds(read.Quantile(0.99)));
 }
 BENCHMARK(BM_PostAcrossThreads)->UseRealTime();
+
+// The least that a wake-up of another thread costs here: a write to an eventfd
+// that it waits for, without a loop around it. Most of it is the time that an
+// idle CPU takes to wake.
+void BM_WakeAcrossThreadsByHand(benchmark::State& state) {
+  LinuxKernel kernel;
+  const int epoll = kernel.EpollCreate1(EPOLL_CLOEXEC).descriptor();
+  const int wake = kernel.EventFd(0, EFD_NONBLOCK | EFD_CLOEXEC).descriptor();
+  epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.fd = wake}};
+  CHECK(kernel.EpollCtl(epoll, EPOLL_CTL_ADD, wake, &event).ok());
+  const auto now = [&] { return kernel.ClockGetTime(CLOCK_MONOTONIC).value(); };
+  Histogram latency;
+  std::atomic<int64_t> written_at = 0;
+  std::atomic<bool> stops = false;
+  std::thread waiter([&] {
+    std::array<epoll_event, 1> events;
+    while (!stops.load()) {
+      CHECK(kernel
+                .EpollPwait2(epoll, absl::MakeSpan(events),
+                             absl::InfiniteDuration())
+                .ok());
+      latency.RecordNanos(now() - written_at.load());
+      written_at.store(0);
+      written_at.notify_one();
+    }
+  });
+  const uint64_t one = 1;
+  const absl::Span<const char> bytes(reinterpret_cast<const char*>(&one),
+                                     sizeof(one));
+  const auto wake_it = [&] {
+    const int64_t time = now();
+    written_at.store(time);
+    CHECK(kernel.Write(wake, bytes).ok());
+    written_at.wait(time);
+  };
+  for (auto _ : state) wake_it();
+  stops.store(true);
+  wake_it();
+  waiter.join();
+  (void)kernel.Close(wake);
+  (void)kernel.Close(epoll);
+  const Histogram::Snapshot read = latency.Read();
+  state.counters["p50_ns"] =
+      static_cast<double>(absl::ToInt64Nanoseconds(read.Quantile(0.5)));
+  state.counters["p99_ns"] =
+      static_cast<double>(absl::ToInt64Nanoseconds(read.Quantile(0.99)));
+}
+BENCHMARK(BM_WakeAcrossThreadsByHand)->UseRealTime();
 
 void BM_DeleteSoon(benchmark::State& state) {
   constexpr int kBatch = 1000;
