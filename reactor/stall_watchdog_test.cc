@@ -126,7 +126,8 @@ TEST_F(StallWatchdogTest, TellsOfATimerAndOfATask) {
 TEST_F(StallWatchdogTest, TellsOfOneStallOnce) {
   ASSERT_TRUE(reactor_
                   ->Post([&] {
-                    // Several looks long.
+                    HogTheLoop(hog_may_go_);
+                    // Several looks more.
                     const absl::Time end = absl::Now() + 5 * kThreshold;
                     while (absl::Now() < end) {
                     }
@@ -165,6 +166,7 @@ TEST_F(StallWatchdogTest, AStalledLoopFeedsNothing) {
       [&](const StallReport&) {
         // Called before the question whether to feed.
         fed = 0;
+        __atomic_store_n(&hog_may_go_, true, __ATOMIC_RELEASE);
       },
       [&] {
         if (++fed > 0 && stalls_.load()) wrongly_fed_ = true;
@@ -172,9 +174,7 @@ TEST_F(StallWatchdogTest, AStalledLoopFeedsNothing) {
   watchdog->Watch(*reactor_, "main");
   ASSERT_TRUE(reactor_
                   ->Post([&] {
-                    const absl::Time told = absl::Now() + 3 * kThreshold;
-                    while (absl::Now() < told) {
-                    }
+                    HogTheLoop(hog_may_go_);
                     stalls_ = true;
                     const absl::Time end = absl::Now() + 3 * kThreshold;
                     while (absl::Now() < end) {
