@@ -47,8 +47,6 @@ class DispatchLog {
     return recent;
   }
 
-  const Dispatch& Last() const { return ring_[(next_ + kSize - 1) % kSize]; }
-
  private:
   std::array<Dispatch, kSize> ring_{};
   size_t next_ = 0;

@@ -6,7 +6,6 @@
 
 #include "reactor/io_handler.h"
 #include "reactor/reactor.h"
-#include "reactor/sys_result.h"
 
 namespace pollux {
 

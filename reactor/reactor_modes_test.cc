@@ -21,6 +21,7 @@
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_fixture.h"
+#include "reactor/sys_result.h"
 #include "reactor/syscall_record.h"
 #include "testing/kernel_under_test.h"
 
