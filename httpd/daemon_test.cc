@@ -83,11 +83,11 @@ TEST_P(DaemonTest, ServesWhatItsConfigurationSays) {
   const auto daemon = Create(kConfig).value();
   TestClient client = Connect(*daemon);
   client.Write(Get("/") + Post("/form", "a=b"));
-  const Response root = client.ReadResponse();
+  const ReceivedResponse root = client.ReadResponse();
   EXPECT_EQ(root.status, 200);
   EXPECT_EQ(root.Field("Content-Type"), "text/plain");
   EXPECT_EQ(root.body, "ha?\n");
-  const Response form = client.ReadResponse();
+  const ReceivedResponse form = client.ReadResponse();
   EXPECT_EQ(form.status, 201);
   EXPECT_EQ(form.Field("Content-Type"), "text/html");
   EXPECT_EQ(form.body, "<p>");

@@ -55,33 +55,34 @@ absl::StatusOr<PreparedResponse> PreparedResponse::Create(
   PreparedResponse response;
   response.status_ = status;
   response.body_bytes_ = body.size();
-  const std::string before_date = absl::StrCat(
-      "HTTP/1.1 ", status, " ", ReasonPhrase(status), "\r\nDate: ");
-  response.date_offset_ = before_date.size();
-  std::string after_connection;
-  for (const Field& field : fields) {
-    AppendField(after_connection, field);
-  }
+  response.bytes_ = absl::StrCat("HTTP/1.1 ", status, " ",
+                                 ReasonPhrase(status), "\r\nDate: ");
+  response.date_offset_ = response.bytes_.size();
+  response.bytes_.append(kHttpDateBytes, ' ');
+  response.bytes_.append("\r\n");
+  for (const Field& field : fields) AppendField(response.bytes_, field);
   if (HasContentLength(status)) {
-    absl::StrAppend(&after_connection, "Content-Length: ", body.size(), "\r\n");
+    absl::StrAppend(&response.bytes_, "Content-Length: ", body.size(), "\r\n");
   }
-  const std::string date_to_come(kHttpDateBytes, ' ');
-  for (size_t i = 0; i < response.bytes_.size(); ++i) {
-    response.bytes_[i] =
-        absl::StrCat(before_date, date_to_come, "\r\n",
-                     ConnectionLine(static_cast<ConnectionOption>(i)),
-                     after_connection, "\r\n", body);
-  }
+  absl::StrAppend(&response.bytes_, "\r\n", body);
   return response;
 }
 
 void PreparedResponse::AppendTo(std::string& out, const HttpDate& date,
                                 ConnectionOption connection,
-                                BodyPresence presence) const {
-  const std::string& bytes = bytes_[static_cast<size_t>(connection)];
-  const size_t unsent = presence == BodyPresence::kHeadOnly ? body_bytes_ : 0;
+                                BodyPresence presence,
+                                absl::string_view more_lines) const {
+  absl::string_view bytes = bytes_;
+  if (presence == BodyPresence::kHeadOnly) bytes.remove_suffix(body_bytes_);
   const size_t start = out.size();
-  out.append(bytes.data(), bytes.size() - unsent);
+  if (connection == ConnectionOption::kNone && more_lines.empty()) {
+    out.append(bytes.data(), bytes.size());
+  } else {
+    const size_t behind_date = date_offset_ + kHttpDateBytes + 2;
+    absl::StrAppend(&out, bytes.substr(0, behind_date),
+                    ConnectionLine(connection), more_lines,
+                    bytes.substr(behind_date));
+  }
   std::copy(date.begin(), date.end(), out.begin() + start + date_offset_);
 }
 

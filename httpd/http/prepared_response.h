@@ -2,7 +2,6 @@
 #ifndef POLLUX_HTTPD_HTTP_PREPARED_RESPONSE_H_
 #define POLLUX_HTTPD_HTTP_PREPARED_RESPONSE_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -43,10 +42,11 @@ class PreparedResponse {
                                                  absl::string_view body);
 
   // Appends the response to `out`: status line, Date, Connection (unless
-  // kNone), the given fields in their order, Content-Length, body. Allocates
-  // only if `out` must grow.
+  // kNone), `more_lines` of checked fields (AppendField()), the given fields in
+  // their order, Content-Length, body. Allocates only if `out` must grow.
   void AppendTo(std::string& out, const HttpDate& date,
-                ConnectionOption connection, BodyPresence presence) const;
+                ConnectionOption connection, BodyPresence presence,
+                absl::string_view more_lines = "") const;
 
   int status() const { return status_; }
 
@@ -58,11 +58,10 @@ class PreparedResponse {
 
   int status_ = 0;
   size_t body_bytes_ = 0;
-  // In each of the `bytes_`.
   size_t date_offset_ = 0;
-  // The whole response with each ConnectionOption, by its value, so that one
-  // append sends it. The date is blank.
-  std::array<std::string, 3> bytes_;
+  // The whole response, without a Connection field, so that in the usual case
+  // one append sends it. The date is blank.
+  std::string bytes_;
 };
 
 }  // namespace pollux::http

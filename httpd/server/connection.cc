@@ -1,14 +1,45 @@
 #include "httpd/server/connection.h"
 
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "absl/functional/overload.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "httpd/http/chunked_decoder.h"
+#include "httpd/http/field_check.h"
+#include "httpd/http/parse_error.h"
+#include "httpd/server/body_receiver.h"
+#include "httpd/server/exchange_observer.h"
+#include "httpd/server/handler.h"
 #include "httpd/server/http_server.h"
+#include "httpd/server/request.h"
+#include "httpd/server/responder.h"
+#include "httpd/server/router.h"
 
 namespace pollux {
 namespace {
 
 constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+uint64_t SizeOf(const ResponseBody& body) {
+  if (const auto* bytes = std::get_if<std::string>(&body)) {
+    return bytes->size();
+  }
+  if (const auto* shared = std::get_if<SharedBytes>(&body)) {
+    return shared->bytes.size();
+  }
+  return std::get<FileRange>(body).bytes();
+}
+
+// W3C Trace Context §3.2.
+absl::string_view Traceparent(const http::RequestHead& head) {
+  for (const http::Field& field : head.fields) {
+    if (absl::EqualsIgnoreCase(field.name, "traceparent")) return field.value;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -17,45 +48,104 @@ Connection::Connection(HttpServer& server, Socket socket, size_t index)
       stream_(server.buffers_, std::move(socket), server.options_.stream,
               *this),
       deadline_(server.reactor_, [this] { OnDeadline(); }),
-      index_(index) {}
+      index_(static_cast<uint32_t>(index)) {
+  server_.statistics_.of(state_).Add(1);
+}
 
 absl::Status Connection::Start() {
   absl::Status status = stream_.Start();
-  if (status.ok()) ArmDeadline();
+  if (status.ok()) Settle();
   return status;
 }
 
-void Connection::Drain() {
-  if (phase_ != Phase::kHead || parser_.in_progress()) return;
-  if (stream_.unsent_bytes() == 0) return CloseWhenSent();
-  // Requests that wait for the client to read are not answered any more, but
-  // must not cost it the answers that are on their way.
-  Linger();
-  ArmDeadline();
+void Connection::StartReading() {
+  stream_.StartReading();
+  // A client that sent nothing yet is given the usual time.
+  if (stream_.is_open()) Settle();
 }
+
+void Connection::StartRefusing(const StatusPage& page) {
+  if (!stream_.Start().ok()) return Leave();
+  persistence_ = http::Persistence::kClose;
+  Write(page.As(PageFormat::kText));
+  Linger();
+  stream_.Flush();
+  Settle();
+}
+
+bool Connection::is_idle() const {
+  return state_ == ConnectionState::kIdle && stream_.unsent_bytes() == 0;
+}
+
+uint64_t Connection::held_bytes() const {
+  return stream_.buffered_bytes() +
+         (work_ == nullptr ? 0 : work_->held_bytes);
+}
+
+const ClientAddress& Connection::client() {
+  if (!std::exchange(is_client_known_, true)) {
+    const absl::StatusOr<Address> address = stream_.socket().PeerAddress();
+    if (address.ok()) client_ = ClientAddress(*address);
+  }
+  return client_;
+}
+
+void Connection::Drain() {
+  if (is_ending() || reading_ != Reading::kHead) return;
+  // What has come already is answered.
+  if (parser_.in_progress() || stream_.HasUnreadInput()) return;
+  closes_unasked_ = true;
+  ending_ = Ending::kWanted;
+  SettleOutside();
+}
+
+void Connection::Close() {
+  stream_.Close();
+  // It may be due in this iteration, at whose end the connection is freed.
+  deadline_.Disarm();
+  if (is_unanswered()) server_.statistics_.cancelled_requests.Add();
+  if (answer_ == Answer::kStreaming) Record();
+  Abandon();
+  if (work_ != nullptr) ReleaseWork();
+  server_.statistics_.of(state_).Add(-1);
+}
+
+void Connection::Shed() {
+  if (is_ending() || answer_ >= Answer::kStreaming ||
+      reading_ == Reading::kHead) {
+    stream_.Abort();
+    return Leave();
+  }
+  Refuse(server_.PageFor(503).As(PageFormat::kText));
+  SettleOutside();
+}
+
+// Reading.
 
 size_t Connection::OnInput(absl::string_view input) {
   in_input_ = true;
   size_t consumed = 0;
   while (consumed < input.size() && ReadsInput()) {
-    const size_t more = Read(input.substr(consumed));
+    const absl::string_view rest = input.substr(consumed);
+    const size_t more =
+        reading_ == Reading::kHead ? ReadHead(rest) : ReadBody(rest);
     if (more == 0) break;
     consumed += more;
   }
   in_input_ = false;
-  if (!ReadsInput()) stream_.PauseInput();
-  ArmDeadline();
+  server_.statistics_.received_bytes.Add(consumed);
+  if (!stream_.is_open()) return consumed;
+  // To close with unread input would make the kernel send an RST.
+  if (ending_ == Ending::kWanted && consumed < input.size()) Linger();
+  Settle();
   return consumed;
 }
 
 // While an answer is awaited, or answers pile up, the client has to wait.
 bool Connection::ReadsInput() const {
-  const bool reading = phase_ == Phase::kHead || phase_ == Phase::kBody;
-  return reading && !stream_.is_output_high();
-}
-
-size_t Connection::Read(absl::string_view input) {
-  return phase_ == Phase::kHead ? ReadHead(input) : SkipBody(input);
+  return ending_ == Ending::kNone && reading_ != Reading::kWhole &&
+         stream_.is_open() && !stream_.is_output_high() &&
+         (reading_ == Reading::kHead || !work_->is_paused);
 }
 
 size_t Connection::ReadHead(absl::string_view input) {
@@ -66,7 +156,9 @@ size_t Connection::ReadHead(absl::string_view input) {
     case http::ParseOutcome::Kind::kNeedMore:
       return 0;
     case http::ParseOutcome::Kind::kError:
-      presence_ = http::BodyPresence::kHeadAndBody;
+      method_ = http::Method::kGet;
+      asked_at_ = server_.reactor_.Now();
+      written_before_ = written_bytes_;
       Refuse(server_.RefusalFor(outcome.error));
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
@@ -76,193 +168,630 @@ size_t Connection::ReadHead(absl::string_view input) {
   return 0;
 }
 
-size_t Connection::SkipBody(absl::string_view input) {
-  size_t skipped = 0;
+void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
+  version_ = head.version;
+  persistence_ = head.persistence;
+  method_ = head.method;
+  asked_at_ = server_.reactor_.Now();
+  written_before_ = written_bytes_;
+  // The time for the head is over; another one's begins anew.
+  if (armed_for_ == Deadline::kHead) restart_deadline_ = true;
+  server_.router_.Find(head, server_.match_);
+  route_ = static_cast<uint16_t>(server_.match_.route);
+  reading_ = Reading::kWhole;
+  head_ = &head;
+  if (head.content_length > server_.options_.max_body_bytes) {
+    Refuse(server_.RefusalFor(http::ParseError::kBodyTooLarge));
+  } else {
+    if (head.content_length > 0 ||
+        head.body_framing == http::BodyFraming::kChunked) {
+      reading_ = Reading::kBody;
+      work().body.emplace(head, server_.options_.max_body_bytes);
+    }
+    Handle(head);
+    if (stream_.is_open() && !is_ending()) {
+      if (reading_ == Reading::kBody) {
+        if (head.expects_continue && !body_has_begun) Continue();
+      } else if (work_ != nullptr && work_->receiver != nullptr) {
+        work_->receiver->OnBodyEnd();
+      }
+    }
+    if (reading_ != Reading::kHead && stream_.is_open() && !is_ending()) {
+      if (server_.options_.observer != nullptr) NoteRequest(head);
+      if (is_unanswered()) work().format = PreferredFormat(head);
+    }
+  }
+  head_ = nullptr;
+}
+
+void Connection::Handle(const http::RequestHead& head) {
+  const RouteMatch& match = server_.match_;
+  if (match.handler != nullptr) {
+    match.handler->Handle(Request(head, match, *this), MakeResponder());
+  } else if (match.page != nullptr) {
+    Respond(match.page->As(PreferredFormat(head)), Lease());
+  } else {
+    RedirectToFolder(head);
+  }
+}
+
+void Connection::RedirectToFolder(const http::RequestHead& head) {
+  Response response;
+  response.head.status = 308;
+  response.head.fields.emplace_back(
+      "Location", absl::StrCat(head.path, "/", head.query.empty() ? "" : "?",
+                               head.query));
+  Respond(std::move(response));
+}
+
+// The client waits for a word before it sends the body (RFC 9110 §10.1.1).
+void Connection::Continue() {
+  if (answer_ == Answer::kHeld && status_ >= 400) {
+    // It need not be sent. Whether it will be cannot be known: the connection
+    // ends.
+    reading_ = Reading::kWhole;
+    persistence_ = http::Persistence::kClose;
+    closes_unasked_ = true;
+    return WriteHeld();
+  }
+  Append(kContinue);
+}
+
+size_t Connection::ReadBody(absl::string_view input) {
+  size_t read = 0;
   while (true) {
-    const http::BodyOutcome outcome = body_->Decode(input.substr(skipped));
+    const http::BodyOutcome outcome = work_->body->Decode(input.substr(read));
     switch (outcome.kind) {
       case http::BodyOutcome::Kind::kData:
-        skipped += outcome.bytes;
+        read += outcome.bytes;
+        work_->received_bytes += outcome.data.size();
+        if (work_->receiver != nullptr && !outcome.data.empty()) {
+          work_->receiver->OnBody(outcome.data);
+        }
+        // The end is told even if the receiver is paused: nothing comes that
+        // would say it later.
+        if (is_ending() || !stream_.is_open()) return input.size();
+        if (read < input.size() && !ReadsInput()) return read;
         break;
       case http::BodyOutcome::Kind::kNeedMore:
-        return skipped + outcome.bytes;
+        return read + outcome.bytes;
       case http::BodyOutcome::Kind::kComplete:
         OnBodyRead();
-        return skipped + outcome.bytes;
+        return read + outcome.bytes;
       case http::BodyOutcome::Kind::kError:
-        body_.reset();
         Refuse(server_.RefusalFor(outcome.error));
         return input.size();
     }
   }
 }
 
-void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
-  version_ = head.version;
-  persistence_ = head.persistence;
-  presence_ = head.method == http::Method::kHead
-                  ? http::BodyPresence::kHeadOnly
-                  : http::BodyPresence::kHeadAndBody;
-  if (head.content_length > server_.options_.max_body_bytes) {
-    return Refuse(server_.body_too_large_);
-  }
-  phase_ = Phase::kAwaitingResponse;
-  if (head.content_length > 0 ||
-      head.body_framing == http::BodyFraming::kChunked) {
-    phase_ = Phase::kBody;
-    body_.emplace(head, server_.options_.max_body_bytes);
-    if (head.expects_continue && !body_has_begun) {
-      stream_.output().append(kContinue);
-    }
-  }
-  const Router::Match match = server_.router_.Find(head.method, head.path);
-  if (match.handler == nullptr) return Respond(*match.response);
-  match.handler->Handle(Request(head), MakeResponder());
-}
-
 void Connection::OnBodyRead() {
-  body_.reset();
-  phase_ = Phase::kAwaitingResponse;
-  if (held_response_ != nullptr) {
-    Respond(*std::exchange(held_response_, nullptr));
-  }
+  reading_ = Reading::kWhole;
+  restart_deadline_ = true;
+  work_->body.reset();
+  if (answer_ == Answer::kHeld) return WriteHeld();
+  if (answer_ == Answer::kDone) return FinishExchange();
+  if (work_->receiver != nullptr) work_->receiver->OnBodyEnd();
 }
 
-void Connection::Respond(const http::PreparedResponse& response) {
+// The body of the request, for handlers.
+
+void Connection::ReceiveBody(std::unique_ptr<BodyReceiver> receiver) {
+  work().receiver = std::move(receiver);
+}
+
+void Connection::PauseBody() {
+  work().is_paused = true;
+  SettleOutside();
+}
+
+void Connection::ResumeBody() {
+  if (work_ == nullptr || !std::exchange(work_->is_paused, false)) return;
+  restart_deadline_ = true;
+  SettleOutside();
+}
+
+void Connection::HoldBytes(uint64_t bytes) {
+  server_.held_bytes_ += bytes - work().held_bytes;
+  work_->held_bytes = bytes;
+}
+
+// Answering.
+
+void Connection::Respond(const http::PreparedResponse& response, Lease lease) {
   // The client did not finish its request, and was told so, or has left.
-  if (phase_ == Phase::kLingering || phase_ == Phase::kClosing) return;
+  if (is_ending() || !stream_.is_open()) return;
+  status_ = static_cast<uint16_t>(response.status());
   // Not before the request is known to be whole.
-  if (phase_ == Phase::kBody) {
-    held_response_ = &response;
+  if (reading_ == Reading::kBody) {
+    answer_ = Answer::kHeld;
+    work().held =
+        ConnectionWork::HeldPrepared{&response, std::move(lease)};
     return;
   }
   Write(response);
-  restart_deadline_ = true;
-  if (persistence_ == http::Persistence::kClose) {
-    CloseWhenSent();
-  } else {
-    phase_ = Phase::kHead;
-  }
-  if (in_input_) return;
-  stream_.Flush();
-  if (ReadsInput()) stream_.ResumeInput();
-  ArmDeadline();
+  AnswerDone();
 }
 
-void Connection::RespondNothing() { Respond(server_.no_answer_); }
+void Connection::Respond(Response response) {
+  if (is_ending() || !stream_.is_open()) return;
+  status_ = static_cast<uint16_t>(response.head.status);
+  if (reading_ == Reading::kBody) {
+    answer_ = Answer::kHeld;
+    work().held = std::move(response);
+    return;
+  }
+  Write(std::move(response));
+  AnswerDone();
+}
+
+void Connection::RespondStatus(int status) {
+  const PageFormat format = head_ != nullptr ? PreferredFormat(*head_)
+                            : work_ != nullptr ? work_->format
+                                               : PageFormat::kText;
+  Respond(server_.PageFor(status).As(format), Lease());
+}
+
+void Connection::WriteHeld() {
+  auto held = std::exchange(work_->held, std::monostate());
+  if (auto* prepared = std::get_if<ConnectionWork::HeldPrepared>(&held)) {
+    Write(*prepared->response);
+  } else {
+    Write(std::get<Response>(std::move(held)));
+  }
+  AnswerDone();
+}
+
+http::ConnectionOption Connection::ConnectionOptionNow() {
+  if (server_.draining_ && persistence_ != http::Persistence::kClose) {
+    persistence_ = http::Persistence::kClose;
+    closes_unasked_ = true;
+  }
+  if (persistence_ == http::Persistence::kClose) {
+    return http::ConnectionOption::kClose;
+  }
+  return version_ == http::Version::kHttp10 ? http::ConnectionOption::kKeepAlive
+                                            : http::ConnectionOption::kNone;
+}
+
+void Connection::NoteWriting() {
+  // While the client does not take what there is, its time runs on.
+  if (stream_.unsent_bytes() == 0) restart_deadline_ = true;
+}
+
+void Connection::Append(absl::string_view bytes) {
+  NoteWriting();
+  stream_.output().append(bytes);
+  written_bytes_ += bytes.size();
+}
 
 void Connection::Write(const http::PreparedResponse& response) {
-  if (server_.draining_) persistence_ = http::Persistence::kClose;
-  http::ConnectionOption option = http::ConnectionOption::kNone;
-  if (persistence_ == http::Persistence::kClose) {
-    option = http::ConnectionOption::kClose;
-  } else if (version_ == http::Version::kHttp10) {
-    option = http::ConnectionOption::kKeepAlive;
-  }
-  response.AppendTo(stream_.output(), server_.dates_.At(server_.reactor_.Now()),
-                    option, presence_);
+  NoteWriting();
+  std::string& output = stream_.output();
+  const size_t before = output.size();
+  response.AppendTo(output, server_.dates_.At(server_.reactor_.Now()),
+                    ConnectionOptionNow(),
+                    method_ == http::Method::kHead
+                        ? http::BodyPresence::kHeadOnly
+                        : http::BodyPresence::kHeadAndBody,
+                    work_ == nullptr ? absl::string_view()
+                                     : work_->more_lines);
+  written_bytes_ += output.size() - before;
 }
 
+absl::Status Connection::WriteHead(const ResponseHead& head,
+                                   std::optional<uint64_t> body_bytes) {
+  std::vector<http::Field>& fields = server_.fields_;
+  fields.clear();
+  for (const auto& [name, value] : head.fields) fields.push_back({name, value});
+  (void)ConnectionOptionNow();
+  std::string& scratch = server_.scratch_;
+  scratch.clear();
+  http::ResponseWriter& writer = work().writer.emplace(
+      scratch, http::Recipient{.method = method_,
+                               .version = version_,
+                               .persistence = persistence_});
+  absl::Status written =
+      writer.WriteHead(head.status, server_.dates_.At(server_.reactor_.Now()),
+                       fields, body_bytes);
+  if (!written.ok()) {
+    server_.statistics_.invalid_responses.Add();
+    return written;
+  }
+  // A body that ends with the connection.
+  if (writer.closes()) persistence_ = http::Persistence::kClose;
+  constexpr size_t kBlankLineBytes = 2;
+  scratch.insert(scratch.size() - kBlankLineBytes, work_->more_lines);
+  Append(scratch);
+  return written;
+}
+
+void Connection::Write(Response response) {
+  const uint64_t bytes = SizeOf(response.body);
+  if (!WriteHead(response.head, bytes).ok()) {
+    status_ = 500;
+    return Write(server_.PageFor(status_).As(PageFormat::kText));
+  }
+  if (method_ == http::Method::kHead || bytes == 0) return;
+  written_bytes_ += bytes;
+  std::visit(absl::Overload{
+                 [&](std::string&& body) { stream_.Write(std::move(body)); },
+                 [&](SharedBytes&& body) {
+                   stream_.WriteShared(body.bytes, std::move(body.lease));
+                 },
+                 [&](FileRange&& body) { stream_.WriteFile(std::move(body)); },
+             },
+             std::move(response.body));
+}
+
+void Connection::BeginStream(ResponseHead head,
+                             std::optional<uint64_t> body_bytes) {
+  if (is_ending() || !stream_.is_open()) return DropStream();
+  status_ = static_cast<uint16_t>(head.status);
+  if (!WriteHead(head, body_bytes).ok()) {
+    DropStream();
+    return RespondStatus(500);
+  }
+  answer_ = Answer::kStreaming;
+  SettleOutside();
+}
+
+void Connection::WriteStream(absl::string_view bytes) {
+  if (is_ending() || bytes.empty()) return;
+  server_.scratch_.clear();
+  if (!work_->writer->WriteBody(bytes).ok()) {
+    // More than was announced.
+    server_.statistics_.invalid_responses.Add();
+    Abandon();
+    return EndTruncated();
+  }
+  Append(server_.scratch_);
+  SettleOutside();
+}
+
+void Connection::FinishStream(absl::Span<const http::Field> trailers) {
+  if (is_ending()) return;
+  server_.scratch_.clear();
+  if (!work_->writer->Finish(trailers).ok()) {
+    server_.statistics_.invalid_responses.Add();
+    return EndTruncated();
+  }
+  Append(server_.scratch_);
+  AnswerDone();
+}
+
+void Connection::AbortStream() {
+  if (!is_ending() && stream_.is_open()) EndTruncated();
+}
+
+void Connection::SendInterim(int status,
+                             absl::Span<const http::Field> fields) {
+  if (is_ending() || !stream_.is_open()) return;
+  std::string& scratch = server_.scratch_;
+  scratch.clear();
+  http::ResponseWriter writer(
+      scratch, {.method = method_, .version = version_});
+  if (!writer.WriteInterim(status, fields).ok()) {
+    server_.statistics_.invalid_responses.Add();
+  }
+  Append(scratch);
+  SettleOutside();
+}
+
+void Connection::AddField(absl::string_view name, absl::string_view value) {
+  const http::Field field = {name, value};
+  if (http::CheckFields({&field, 1}).ok()) {
+    http::AppendField(work().more_lines, field);
+  } else {
+    server_.statistics_.invalid_responses.Add();
+  }
+}
+
+void Connection::SetRequestId(absl::string_view id) {
+  AddField("X-Request-Id", id);
+  work().request_id = std::string(id);
+}
+
+// The request is refused: nothing that follows it can be understood, or is
+// wanted (RFC 9112 §9.6).
 void Connection::Refuse(const http::PreparedResponse& response) {
+  if (is_unanswered()) server_.statistics_.cancelled_requests.Add();
+  Abandon();
+  if (answer_ == Answer::kStreaming) return EndTruncated();
   persistence_ = http::Persistence::kClose;
+  status_ = static_cast<uint16_t>(response.status());
   Write(response);
   Linger();
+  Record();
+  if (work_ != nullptr) ReleaseWork();
+}
+
+void Connection::AnswerDone() {
+  answer_ = Answer::kDone;
+  // Else the rest of its body is still to be read.
+  if (reading_ == Reading::kWhole) FinishExchange();
+}
+
+void Connection::FinishExchange() {
+  Record();
+  if (work_ != nullptr) ReleaseWork();
+  reading_ = Reading::kHead;
+  answer_ = Answer::kNone;
+  if (persistence_ == http::Persistence::kClose) ending_ = Ending::kWanted;
+  SettleOutside();
+}
+
+void Connection::Record() {
+  RouteStatistics& route = server_.statistics_.routes[route_];
+  const absl::Duration duration = server_.reactor_.Now() - asked_at_;
+  route.responses[status_ / 100 - 1].Add();
+  route.latency.Record(duration);
+  const uint64_t bytes = written_bytes_ - written_before_;
+  server_.statistics_.sent_bytes.Add(bytes);
+  ExchangeObserver* const observer = server_.options_.observer;
+  if (observer == nullptr) return;
+  ExchangeRecord record;
+  if (head_ != nullptr) {
+    using http::FieldName;
+    const auto value = [&](FieldName name) {
+      const http::Field* const field = head_->fields.Find(name);
+      return field == nullptr ? absl::string_view() : field->value;
+    };
+    record.method = head_->method_token;
+    record.target = head_->target;
+    record.host = head_->authority;
+    record.referer = value(FieldName::kReferer);
+    record.user_agent = value(FieldName::kUserAgent);
+    record.traceparent = Traceparent(*head_);
+  } else if (work_ != nullptr && work_->notes.has_value()) {
+    const ConnectionWork::RequestNotes& notes = *work_->notes;
+    record.method = notes.method;
+    record.target = notes.target;
+    record.host = notes.host;
+    record.referer = notes.referer;
+    record.user_agent = notes.user_agent;
+    record.traceparent = notes.traceparent;
+  }
+  record.client = client();
+  record.version = version_;
+  if (work_ != nullptr) record.request_id = work_->request_id;
+  record.route = server_.router_.route_name(route_);
+  record.status = status_;
+  record.sent_bytes = bytes;
+  record.duration = duration;
+  observer->OnExchange(record);
+}
+
+// The head goes, and the answer comes later.
+void Connection::NoteRequest(const http::RequestHead& head) {
+  const auto value = [&](http::FieldName name) {
+    const http::Field* const field = head.fields.Find(name);
+    return field == nullptr ? std::string() : std::string(field->value);
+  };
+  work().notes = {.method = std::string(head.method_token),
+                  .target = std::string(head.target),
+                  .host = std::string(head.authority),
+                  .referer = value(http::FieldName::kReferer),
+                  .user_agent = value(http::FieldName::kUserAgent),
+                  .traceparent = std::string(Traceparent(head))};
+}
+
+ConnectionWork& Connection::work() {
+  if (work_ == nullptr) work_ = server_.TakeWork();
+  return *work_;
+}
+
+void Connection::ReleaseWork() {
+  server_.held_bytes_ -= work_->held_bytes;
+  // Its callback may be running.
+  if (work_->receiver != nullptr) {
+    server_.reactor_.DeleteSoon(std::move(work_->receiver));
+  }
+  server_.GiveWork(std::move(work_));
+}
+
+// Ending.
+
+// So that the client sees that something is missing.
+void Connection::EndTruncated() {
+  Record();
+  answer_ = Answer::kDone;
+  stream_.Abort();
+  Leave();
 }
 
 // To close with unread input would make the kernel send an RST, which may eat
 // the answers (RFC 9112 §9.6).
 void Connection::Linger() {
-  phase_ = Phase::kLingering;
+  ending_ = Ending::kLingering;
   stream_.LingerWhenSent();
 }
 
 void Connection::CloseWhenSent() {
-  phase_ = Phase::kClosing;
+  ending_ = Ending::kClosing;
   stream_.CloseWhenSent();
 }
 
 void Connection::OnEndOfInput() {
-  // A request in the middle of which the client left is not answered; answers
-  // that are due still go out (half-close). While one is awaited nothing is
-  // read, so not even the end.
-  CloseWhenSent();
-  ArmDeadline();
+  if (is_ending()) return;
+  if (reading_ == Reading::kBody || parser_.in_progress()) {
+    // In the middle of a request, which will never be whole.
+    if (reading_ == Reading::kHead) {
+      method_ = http::Method::kGet;
+      asked_at_ = server_.reactor_.Now();
+      written_before_ = written_bytes_;
+      route_ = RouteMatch::kNoRoute;
+    }
+    Refuse(server_.truncated_request_.As(PageFormat::kText));
+  } else {
+    // Answers that are due still go out (half-close). While one is awaited
+    // nothing is read, so not even the end.
+    CloseWhenSent();
+  }
+  if (stream_.is_open()) Settle();
 }
 
 void Connection::OnOutputDrained() {
-  if (ReadsInput()) stream_.ResumeInput();
-  ArmDeadline();
+  if (answer_ == Answer::kStreaming) NotifyWritable();
+  if (stream_.is_open()) Settle();
 }
 
 void Connection::OnClosed(Stream::CloseReason, int) { Leave(); }
 
 void Connection::Leave() {
-  // It may be due in this iteration, at whose end the connection is freed.
-  deadline_.Disarm();
+  Close();
   server_.Remove(*this);
 }
 
-Connection::Deadline Connection::CurrentDeadline() const {
-  switch (phase_) {
-    case Phase::kHead:
-      // Answers pile up: it is the client's turn to read.
-      if (stream_.is_output_high()) return Deadline::kWrite;
-      return parser_.in_progress() ? Deadline::kHead : Deadline::kIdle;
-    case Phase::kBody:
-      return Deadline::kBody;
-    case Phase::kAwaitingResponse:
-      return Deadline::kNone;
-    case Phase::kLingering:
-    case Phase::kClosing:
-      return Deadline::kWrite;
-  }
-  return Deadline::kNone;
+// After whatever happened.
+
+// Outside of OnInput(), which sees to all this when it has come to its end.
+void Connection::SettleOutside() {
+  if (in_input_ || !stream_.is_open()) return;
+  if (ending_ == Ending::kWanted) closes_unasked_ = true;
+  stream_.Flush();
+  Settle();
 }
 
-void Connection::ArmDeadline() {
-  if (!stream_.is_open()) return;
-  // Bytes that dribble in do not move it; a new phase, or a new request, does.
-  const Deadline current = CurrentDeadline();
-  if (!std::exchange(restart_deadline_, false) && current == armed_for_) return;
-  armed_for_ = current;
-  unsent_at_deadline_ = stream_.unsent_bytes();
-  const HttpServer::Options& options = server_.options_;
-  switch (current) {
-    case Deadline::kNone:
-      return deadline_.Disarm();
-    case Deadline::kIdle:
-      return deadline_.ArmAfter(options.idle_timeout);
-    case Deadline::kHead:
-      return deadline_.ArmAfter(options.head_timeout);
-    case Deadline::kBody:
-      return deadline_.ArmAfter(options.body_timeout);
-    case Deadline::kWrite:
-      return deadline_.ArmAfter(options.write_timeout);
+void Connection::Settle() {
+  if (ending_ == Ending::kWanted) {
+    // A client that announced the end itself sends no more.
+    closes_unasked_ ? Linger() : CloseWhenSent();
   }
+  if (!is_ending() && ReadsInput() == is_paused_) {
+    is_paused_ = !is_paused_;
+    is_paused_ ? stream_.PauseInput() : stream_.ResumeInput();
+  }
+  NoteState();
+  const Deadline current = CurrentDeadline();
+  if (std::exchange(restart_deadline_, false) || current != armed_for_) {
+    since_ = server_.reactor_.Now();
+    progress_then_ = Progress(current);
+    Arm(current);
+  }
+  server_.CheckMemory();
+}
+
+void Connection::NoteState() {
+  ConnectionState state = ConnectionState::kAnswering;
+  if (is_ending()) {
+    state = ConnectionState::kClosing;
+  } else if (reading_ == Reading::kBody || parser_.in_progress()) {
+    state = ConnectionState::kReading;
+  } else if (reading_ == Reading::kHead) {
+    state = ConnectionState::kIdle;
+  }
+  if (state == state_) return;
+  server_.statistics_.of(state_).Add(-1);
+  server_.statistics_.of(state).Add(1);
+  state_ = state;
+}
+
+Connection::Deadline Connection::CurrentDeadline() const {
+  // Answers pile up, or are the last: it is the client's turn to read.
+  if (is_ending() || stream_.is_output_high()) return Deadline::kWrite;
+  const bool is_unsent = stream_.unsent_bytes() > 0;
+  switch (reading_) {
+    case Reading::kHead:
+      if (parser_.in_progress()) return Deadline::kHead;
+      return is_unsent ? Deadline::kWrite : Deadline::kIdle;
+    case Reading::kBody:
+      if (!work_->is_paused) return Deadline::kBody;
+      break;
+    case Reading::kWhole:
+      break;
+  }
+  return is_unsent ? Deadline::kWrite : Deadline::kNone;
+}
+
+absl::Duration Connection::TimeoutOf(Deadline deadline) const {
+  const HttpServer::Options& options = server_.options_;
+  switch (deadline) {
+    case Deadline::kNone:
+      return absl::InfiniteDuration();
+    case Deadline::kIdle:
+      return options.idle_timeout;
+    case Deadline::kHead:
+      return options.head_timeout;
+    case Deadline::kBody:
+      return options.body_timeout;
+    case Deadline::kWrite:
+      return options.write_timeout;
+  }
+  return absl::InfiniteDuration();
+}
+
+// Bytes that have passed in the direction that is waited for.
+uint64_t Connection::Progress(Deadline deadline) const {
+  if (deadline == Deadline::kWrite) {
+    return written_bytes_ - stream_.unsent_bytes();
+  }
+  return deadline == Deadline::kBody ? work_->received_bytes : 0;
+}
+
+// What dribbles moves no deadline; what keeps the rate has it from anew.
+bool Connection::IsFastEnough() const {
+  if (armed_for_ != Deadline::kBody && armed_for_ != Deadline::kWrite) {
+    return false;
+  }
+  const double wanted =
+      absl::ToDoubleSeconds(TimeoutOf(armed_for_)) *
+      static_cast<double>(server_.options_.min_bytes_per_second);
+  return static_cast<double>(Progress(armed_for_) - progress_then_) >= wanted;
+}
+
+void Connection::Arm(Deadline deadline) {
+  armed_for_ = deadline;
+  if (deadline == Deadline::kNone) return deadline_.Disarm();
+  deadline_.ArmAt(since_ + TimeoutOf(deadline));
 }
 
 void Connection::OnDeadline() {
-  const size_t unsent = stream_.unsent_bytes();
-  if (unsent > 0 && unsent < unsent_at_deadline_) {
-    // The client is slow, but it takes what it gets.
-    unsent_at_deadline_ = unsent;
-    return deadline_.ArmAfter(server_.options_.write_timeout);
+  if (armed_for_ == Deadline::kWrite && stream_.unsent_bytes() == 0) {
+    // All was sent, and nobody told. The stream sees to a lingering end.
+    if (is_ending()) return;
+    const Deadline current = CurrentDeadline();
+    progress_then_ = Progress(current);
+    return Arm(current);
   }
-  // Everything is sent; the stream sees to the rest.
-  if (unsent == 0 && phase_ == Phase::kLingering) return;
-  if (unsent > 0 || armed_for_ == Deadline::kWrite) {
-    // It does not read, so what the kernel has for it must not be kept either.
-    stream_.Abort();
-    return Leave();
+  if (IsFastEnough()) {
+    since_ = server_.reactor_.Now();
+    progress_then_ = Progress(armed_for_);
+    return Arm(armed_for_);
   }
-  if (armed_for_ == Deadline::kIdle) {
-    CloseWhenSent();
-  } else {
-    // Of a head that is not whole, nobody knows that it asks for no body.
-    if (phase_ == Phase::kHead) presence_ = http::BodyPresence::kHeadAndBody;
-    Refuse(server_.request_timeout_);
+  OnTooSlow();
+}
+
+void Connection::OnTooSlow() {
+  ServerStatistics& statistics = server_.statistics_;
+  switch (armed_for_) {
+    case Deadline::kNone:
+      return;
+    case Deadline::kIdle:
+      statistics.of(TimeoutKind::kIdle).Add();
+      CloseWhenSent();
+      break;
+    case Deadline::kHead:
+      statistics.of(TimeoutKind::kHead).Add();
+      // Of a head that is not whole, nobody knows that it asks for no body.
+      method_ = http::Method::kGet;
+      route_ = RouteMatch::kNoRoute;
+      asked_at_ = since_;
+      written_before_ = written_bytes_;
+      Refuse(server_.request_timeout_.As(PageFormat::kText));
+      break;
+    case Deadline::kBody:
+      statistics.of(TimeoutKind::kBody).Add();
+      Refuse(server_.request_timeout_.As(PageFormat::kText));
+      break;
+    case Deadline::kWrite:
+      statistics.of(TimeoutKind::kWrite).Add();
+      // It does not read, so what the kernel has for it must not be kept
+      // either.
+      stream_.Abort();
+      return Leave();
   }
-  ArmDeadline();
+  SettleOutside();
 }
 
 }  // namespace pollux

@@ -4,16 +4,25 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "httpd/http/body_decoder.h"
+#include "absl/types/span.h"
+#include "httpd/http/field.h"
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
-#include "httpd/server/responder.h"
+#include "httpd/server/client_address.h"
+#include "httpd/server/connection_work.h"
+#include "httpd/server/exchange.h"
+#include "httpd/server/response.h"
+#include "httpd/server/server_statistics.h"
+#include "httpd/server/status_page.h"
+#include "reactor/monotonic_time.h"
 #include "reactor/net/socket.h"
 #include "reactor/net/stream.h"
 #include "reactor/timer.h"
@@ -23,44 +32,65 @@ namespace pollux {
 class HttpServer;
 
 // Carries requests one after another from a stream to the router, and the
-// answers back, in order: while an answer is awaited nothing more is read.
+// answers back, in order: while one is answered the next is not read.
 //
 // Owned by its server, which it tells when it is done; it quiesces at once and
 // is freed at the end of the iteration. Reactor's thread only.
-class Connection final : private Stream::Handler, private ResponseSink {
+class Connection final : private Stream::Handler, private Exchange {
  public:
   Connection(HttpServer& server, Socket socket, size_t index);
 
-  // Fails if the socket cannot be watched.
+  // How it begins: one of these.
+
+  // Waits for requests. Fails if the socket cannot be watched.
   absl::Status Start();
+  // Reads at once: the first request came with the connection.
+  void StartReading();
+  // Answers nothing but this.
+  void StartRefusing(const StatusPage& page);
 
   // Ends after what is in flight; at once if nothing is.
   void Drain();
 
-  // Ends at once, and tells nobody.
-  void Close() {
-    // It may be due in this iteration, at whose end the connection is freed.
-    deadline_.Disarm();
-    stream_.Close();
-  }
+  // Ends at once, and lets go of everything that is the server's, which is not
+  // told. Handlers that have not answered are. Comes before the destructor.
+  void Close();
+
+  // Ends because memory runs out: with 503 if nothing was answered yet.
+  void Shed();
+
+  ConnectionState state() const { return state_; }
+
+  // Between requests, with nothing unsent: since when it is.
+  bool is_idle() const;
+  MonotonicTime since() const { return since_; }
+
+  // Bytes in memory because of it.
+  uint64_t held_bytes() const;
 
   // Its place in the server's list.
   size_t index() const { return index_; }
-  void set_index(size_t index) { index_ = index; }
+  void set_index(size_t index) { index_ = static_cast<uint32_t>(index); }
+
+  const ClientAddress& client() override;
 
  private:
-  enum class Phase : uint8_t {
-    // Between requests, or within a head.
-    kHead,
-    // Reading a body that nobody wants.
-    kBody,
-    // The handler has the word.
-    kAwaitingResponse,
+  // How far the request has been read.
+  enum class Reading : uint8_t { kHead, kBody, kWhole };
+  // How far it has been answered.
+  enum class Answer : uint8_t { kNone, kHeld, kStreaming, kDone };
+  // What becomes of the connection.
+  enum class Ending : uint8_t {
+    kNone,
+    // As soon as this event has been dealt with.
+    kWanted,
     // Nothing more is answered; the client is given time to read what was.
     kLingering,
     // Nothing more is read; the output is on its way.
     kClosing,
   };
+  // What the client is given time for.
+  enum class Deadline : uint8_t { kNone, kIdle, kHead, kBody, kWrite };
 
   // Stream::Handler.
   size_t OnInput(absl::string_view input) override;
@@ -68,51 +98,111 @@ class Connection final : private Stream::Handler, private ResponseSink {
   void OnOutputDrained() override;
   void OnClosed(Stream::CloseReason reason, int error) override;
 
-  // ResponseSink.
-  void Respond(const http::PreparedResponse& response) override;
-  void RespondNothing() override;
+  // Exchange.
+  void Respond(const http::PreparedResponse& response, Lease lease) override;
+  void Respond(Response response) override;
+  void RespondStatus(int status) override;
+  void BeginStream(ResponseHead head,
+                   std::optional<uint64_t> body_bytes) override;
+  void WriteStream(absl::string_view bytes) override;
+  bool IsStreamHigh() const override { return stream_.is_output_high(); }
+  void FinishStream(absl::Span<const http::Field> trailers) override;
+  void AbortStream() override;
+  void SendInterim(int status, absl::Span<const http::Field> fields) override;
+  void AddField(absl::string_view name, absl::string_view value) override;
+  void SetRequestId(absl::string_view id) override;
+  void ReceiveBody(std::unique_ptr<BodyReceiver> receiver) override;
+  void PauseBody() override;
+  void ResumeBody() override;
+  void HoldBytes(uint64_t bytes) override;
 
-  // What the client is given time for.
-  enum class Deadline : uint8_t { kNone, kIdle, kHead, kBody, kWrite };
-
+  // Reading.
   bool ReadsInput() const;
-  size_t Read(absl::string_view input);
   size_t ReadHead(absl::string_view input);
-  size_t SkipBody(absl::string_view input);
+  size_t ReadBody(absl::string_view input);
   void OnHead(const http::RequestHead& head, bool body_has_begun);
+  void Handle(const http::RequestHead& head);
+  void Continue();
   void OnBodyRead();
-  void Refuse(const http::PreparedResponse& response);
-  void Linger();
-  void Write(const http::PreparedResponse& response);
-  void CloseWhenSent();
 
+  // Answering.
+  bool is_ending() const { return ending_ >= Ending::kLingering; }
+  http::ConnectionOption ConnectionOptionNow();
+  void Write(const http::PreparedResponse& response);
+  void Write(Response response);
+  void WriteHeld();
+  absl::Status WriteHead(const ResponseHead& head,
+                         std::optional<uint64_t> body_bytes);
+  void NoteWriting();
+  void Append(absl::string_view bytes);
+  void RedirectToFolder(const http::RequestHead& head);
+  void Refuse(const http::PreparedResponse& response);
+  void AnswerDone();
+  void FinishExchange();
+  void Record();
+  void NoteRequest(const http::RequestHead& head);
+
+  // What the answer needs while it is not simply written.
+  ConnectionWork& work();
+  void ReleaseWork();
+
+  // Ending.
+  void EndTruncated();
+  void Linger();
+  void CloseWhenSent();
   // Has ended: the server is told, once.
   void Leave();
 
+  // After whatever happened.
+  void Settle();
+  void SettleOutside();
+  void NoteState();
   Deadline CurrentDeadline() const;
-  void ArmDeadline();
+  absl::Duration TimeoutOf(Deadline deadline) const;
+  uint64_t Progress(Deadline deadline) const;
+  bool IsFastEnough() const;
+  void Arm(Deadline deadline);
   void OnDeadline();
+  void OnTooSlow();
 
   HttpServer& server_;
   Stream stream_;
   http::RequestParser parser_;
   Timer deadline_;
-  size_t index_;
 
-  // Reads the body; nothing between bodies.
-  std::optional<http::BodyDecoder> body_;
-  // Answered while the body was still coming.
-  const http::PreparedResponse* held_response_ = nullptr;
-  // When the deadline was last armed, for progress to show.
-  size_t unsent_at_deadline_ = 0;
+  // Null for a request without a body that is answered at once.
+  std::unique_ptr<ConnectionWork> work_;
+  // While a handler is asked: what it is asked.
+  const http::RequestHead* head_ = nullptr;
 
-  Phase phase_ = Phase::kHead;
+  // Since when the client has been waited for, and how far it was then.
+  MonotonicTime since_;
+  uint64_t progress_then_ = 0;
+  // Given to the stream, ever; and when the request began.
+  uint64_t written_bytes_ = 0;
+  uint64_t written_before_ = 0;
+  MonotonicTime asked_at_;
+
+  ClientAddress client_;
+  uint32_t index_;
+  uint16_t route_ = 0;
+  uint16_t status_ = 0;
+
+  Reading reading_ = Reading::kHead;
+  Answer answer_ = Answer::kNone;
+  Ending ending_ = Ending::kNone;
+  Deadline armed_for_ = Deadline::kNone;
+  ConnectionState state_ = ConnectionState::kIdle;
   http::Persistence persistence_ = http::Persistence::kKeepAlive;
   http::Version version_ = http::Version::kHttp11;
-  http::BodyPresence presence_ = http::BodyPresence::kHeadAndBody;
-  Deadline armed_for_ = Deadline::kNone;
+  http::Method method_ = http::Method::kGet;
   bool restart_deadline_ = false;
   bool in_input_ = false;
+  // As the stream was told.
+  bool is_paused_ = false;
+  bool is_client_known_ = false;
+  // The server wants to close, so the client may not have stopped sending.
+  bool closes_unasked_ = false;
 };
 
 }  // namespace pollux

@@ -7,16 +7,16 @@
 
 namespace pollux {
 
-// Answers the requests that a Router sends it. Owned by the router; shared by
-// all connections, so what it keeps between requests is its own to protect if
-// routers are used from several threads.
+// Answers the requests that a Router sends it. Owned by the router, or by a
+// handler that wraps it; shared by all connections. Belongs to one reactor's
+// thread, as its router does, unless it says that it keeps nothing.
 class Handler {
  public:
   virtual ~Handler() = default;
 
-  // On the reactor's thread; must not block. `request` lives until this
-  // returns; `responder` as long as the handler likes. May do anything, but not
-  // destroy the server.
+  // When the head of a request has come; must not block. `request` lives until
+  // this returns; `responder` as long as the handler likes. May do anything,
+  // but not destroy the server.
   virtual void Handle(const Request& request, Responder responder) = 0;
 };
 

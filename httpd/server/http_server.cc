@@ -1,66 +1,185 @@
 #include "httpd/server/http_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "httpd/server/connection.h"
-#include "httpd/server/standard_response.h"
+#include "httpd/server/connection_work.h"
 
 namespace pollux {
 namespace {
 
-std::vector<http::PreparedResponse> MakeRefusals() {
-  std::vector<http::PreparedResponse> refusals;
+constexpr int kFirstPage = 400;
+constexpr int kLastPage = 511;
+
+// Connections that are told why they are refused, at one time; more are closed
+// without a word.
+constexpr size_t kMaxRefusing = 64;
+
+// How many connections are looked at to find one that has long been idle.
+constexpr size_t kIdleSample = 64;
+
+// Kept for reuse.
+constexpr size_t kMaxSpareWork = 64;
+
+std::vector<StatusPage> MakeRefusals() {
+  std::vector<StatusPage> refusals;
   for (size_t i = 0; i < http::kParseErrors; ++i) {
     const auto error = static_cast<http::ParseError>(i);
-    refusals.push_back(
-        StandardResponse(http::StatusOf(error), http::Explain(error)));
+    refusals.emplace_back(http::StatusOf(error), http::Explain(error));
   }
   return refusals;
 }
 
+std::vector<StatusPage> MakePages() {
+  std::vector<StatusPage> pages;
+  for (int status = kFirstPage; status <= kLastPage; ++status) {
+    pages.emplace_back(status);
+  }
+  return pages;
+}
+
 }  // namespace
+
+// One listener: says how its connections are to be begun.
+class HttpServer::Acceptor final : private Listener::Handler {
+ public:
+  Acceptor(HttpServer& server, FirstRead first_read)
+      : server_(server), first_read_(first_read) {}
+
+  absl::Status Start(Socket socket) {
+    absl::StatusOr<std::unique_ptr<Listener>> listener =
+        Listener::Create(server_.reactor_, std::move(socket),
+                         server_.options_.listener, *this);
+    if (!listener.ok()) return listener.status();
+    listener_ = *std::move(listener);
+    return absl::OkStatus();
+  }
+
+  const Address& address() const { return listener_->address(); }
+
+  const Listener::Counters& counters() const {
+    return listener_ == nullptr ? last_counters_ : listener_->counters();
+  }
+
+  // The listener's callback may be running.
+  void Stop() {
+    last_counters_ = listener_->counters();
+    server_.reactor_.DeleteSoon(std::move(listener_));
+  }
+
+ private:
+  void OnAccept(Socket connection) override {
+    // Listeners outlive Drain() to the iteration's end; what comes meanwhile is
+    // closed, as what still waits in the backlog will be.
+    if (server_.draining_) return;
+    server_.Serve(std::move(connection), first_read_);
+  }
+
+  HttpServer& server_;
+  const FirstRead first_read_;
+  std::unique_ptr<Listener> listener_;
+  Listener::Counters last_counters_;
+};
 
 HttpServer::HttpServer(Reactor& reactor, const Router& router,
                        const Options& options)
     : reactor_(reactor),
       router_(router),
       options_(options),
+      statistics_(router.route_count()),
       buffers_(reactor),
       dates_(reactor.kernel()),
       refusals_(MakeRefusals()),
-      body_too_large_(StandardResponse(413)),
-      request_timeout_(StandardResponse(408)),
-      no_answer_(StandardResponse(500)),
+      pages_(MakePages()),
+      request_timeout_(408),
+      truncated_request_(400, "The connection ended within the request."),
+      too_many_of_client_(429, "There are too many connections."),
+      shed_(reactor, [this] { ShedLargest(); }),
       drain_deadline_(reactor, [this] { FinishDrain(); }) {}
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer() {
+  // What handlers hold of them must not find a server that is half gone.
+  for (std::unique_ptr<Connection>& connection : connections_) {
+    connection->Close();
+  }
+}
 
-absl::StatusOr<Address> HttpServer::AddListener(Socket socket) {
+absl::StatusOr<Address> HttpServer::AddListener(Socket socket,
+                                                FirstRead first_read) {
   // Accepted connections inherit it, which saves a call for each of them.
   // Refused for what is not TCP, which has nothing to delay.
   (void)socket.SetNoDelay();
-  absl::StatusOr<std::unique_ptr<Listener>> listener =
-      Listener::Create(reactor_, std::move(socket), options_.listener, *this);
-  if (!listener.ok()) return listener.status();
-  listeners_.push_back(*std::move(listener));
-  return listeners_.back()->address();
+  auto acceptor = std::make_unique<Acceptor>(*this, first_read);
+  absl::Status started = acceptor->Start(std::move(socket));
+  if (!started.ok()) return started;
+  acceptors_.push_back(std::move(acceptor));
+  return acceptors_.back()->address();
 }
 
-void HttpServer::Serve(Socket connection) {
-  connections_.push_back(std::make_unique<Connection>(
-      *this, std::move(connection), connections_.size()));
+Connection& HttpServer::Add(Socket socket) {
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(socket),
+                                                      connections_.size()));
+  return *connections_.back();
+}
+
+void HttpServer::Serve(Socket socket, FirstRead first_read) {
+  statistics_.accepted_connections.Add();
+  const StatusPage* refusal = nullptr;
+  if (options_.max_connections > 0 &&
+      connections_.size() >= options_.max_connections && !MakeRoom()) {
+    statistics_.of(ShedReason::kConnections).Add();
+    if (connections_.size() >= options_.max_connections + kMaxRefusing) return;
+    refusal = &PageFor(503);
+  }
+  Connection& connection = Add(std::move(socket));
+  if (options_.max_connections_per_client > 0) {
+    CountClient(connection, refusal);
+  }
+  if (refusal != nullptr) return connection.StartRefusing(*refusal);
+  if (first_read == FirstRead::kAtOnce) return connection.StartReading();
   // The kernel is out of memory: this connection ends, the others go on.
-  if (!connections_.back()->Start().ok()) Remove(*connections_.back());
+  if (!connection.Start().ok()) Remove(connection);
 }
 
-void HttpServer::OnAccept(Socket connection) {
-  // Listeners outlive Drain() to the iteration's end; what comes meanwhile is
-  // closed, as what still waits in the backlog will be.
-  if (draining_) return;
-  Serve(std::move(connection));
+// Of some connections, the one that has been idle for longest ends.
+bool HttpServer::MakeRoom() {
+  Connection* oldest = nullptr;
+  const size_t count = std::min(kIdleSample, connections_.size());
+  for (size_t i = 0; i < count; ++i) {
+    idle_cursor_ = (idle_cursor_ + 1) % connections_.size();
+    Connection& connection = *connections_[idle_cursor_];
+    if (!connection.is_idle()) continue;
+    if (oldest == nullptr || connection.since() < oldest->since()) {
+      oldest = &connection;
+    }
+  }
+  if (oldest == nullptr) return false;
+  statistics_.of(ShedReason::kIdleForNew).Add();
+  oldest->Close();
+  Remove(*oldest);
+  return true;
+}
+
+void HttpServer::CountClient(Connection& connection,
+                             const StatusPage*& refusal) {
+  const ClientAddress& client = connection.client();
+  if (!client.is_known()) return;
+  const size_t count = ++connections_of_client_[client];
+  if (refusal != nullptr || count <= options_.max_connections_per_client) {
+    return;
+  }
+  statistics_.of(ShedReason::kConnectionsOfClient).Add();
+  refusal = &too_many_of_client_;
 }
 
 void HttpServer::Remove(Connection& connection) {
+  if (options_.max_connections_per_client > 0) {
+    const auto client = connections_of_client_.find(connection.client());
+    if (client != connections_of_client_.end() && --client->second == 0) {
+      connections_of_client_.erase(client);
+    }
+  }
   const size_t index = connection.index();
   std::unique_ptr<Connection> removed = std::move(connections_[index]);
   connections_[index] = std::move(connections_.back());
@@ -72,13 +191,39 @@ void HttpServer::Remove(Connection& connection) {
   }
 }
 
+std::unique_ptr<ConnectionWork> HttpServer::TakeWork() {
+  if (spare_work_.empty()) return std::make_unique<ConnectionWork>();
+  std::unique_ptr<ConnectionWork> work = std::move(spare_work_.back());
+  spare_work_.pop_back();
+  return work;
+}
+
+void HttpServer::GiveWork(std::unique_ptr<ConnectionWork> work) {
+  if (spare_work_.size() >= kMaxSpareWork) return;
+  work->Clear();
+  spare_work_.push_back(std::move(work));
+}
+
+void HttpServer::ShedLargest() {
+  while (buffered_bytes() > options_.max_buffered_bytes) {
+    Connection* largest = nullptr;
+    uint64_t most = 0;
+    for (const std::unique_ptr<Connection>& connection : connections_) {
+      const uint64_t bytes = connection->held_bytes();
+      if (bytes <= most) continue;
+      most = bytes;
+      largest = connection.get();
+    }
+    if (largest == nullptr) return;
+    statistics_.of(ShedReason::kBufferedBytes).Add();
+    largest->Shed();
+  }
+}
+
 void HttpServer::Drain(absl::AnyInvocable<void()> on_drained) {
   if (std::exchange(draining_, true)) return;
   on_drained_ = std::move(on_drained);
-  for (std::unique_ptr<Listener>& listener : listeners_) {
-    reactor_.DeleteSoon(std::move(listener));
-  }
-  listeners_.clear();
+  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->Stop();
   for (std::unique_ptr<Connection>& connection : connections_) {
     connection->Drain();
   }
@@ -88,16 +233,35 @@ void HttpServer::Drain(absl::AnyInvocable<void()> on_drained) {
 
 void HttpServer::FinishDrain() {
   while (!connections_.empty()) {
-    connections_.back()->Close();
-    reactor_.DeleteSoon(std::move(connections_.back()));
-    connections_.pop_back();
+    statistics_.of(TimeoutKind::kDrain).Add();
+    Connection& connection = *connections_.back();
+    connection.Close();
+    Remove(connection);
   }
+  drain_deadline_.Disarm();
   if (on_drained_) std::exchange(on_drained_, nullptr)();
+}
+
+Listener::Counters HttpServer::listener_counters() const {
+  Listener::Counters sum;
+  for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+    const Listener::Counters& counters = acceptor->counters();
+    sum.accepted += counters.accepted;
+    sum.shed += counters.shed;
+    sum.backoffs += counters.backoffs;
+    sum.aborted += counters.aborted;
+  }
+  return sum;
+}
+
+const StatusPage& HttpServer::PageFor(int status) const {
+  const bool is_there = status >= kFirstPage && status <= kLastPage;
+  return pages_[(is_there ? status : 500) - kFirstPage];
 }
 
 const http::PreparedResponse& HttpServer::RefusalFor(
     http::ParseError error) const {
-  return refusals_[static_cast<size_t>(error)];
+  return refusals_[static_cast<size_t>(error)].As(PageFormat::kText);
 }
 
 }  // namespace pollux

@@ -2,22 +2,29 @@
 #ifndef POLLUX_HTTPD_SERVER_HTTP_SERVER_H_
 #define POLLUX_HTTPD_SERVER_HTTP_SERVER_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "httpd/http/field.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
+#include "httpd/server/client_address.h"
 #include "httpd/server/date_cache.h"
+#include "httpd/server/exchange_observer.h"
+#include "httpd/server/route_match.h"
 #include "httpd/server/router.h"
+#include "httpd/server/server_statistics.h"
+#include "httpd/server/status_page.h"
 #include "reactor/net/address.h"
 #include "reactor/net/listener.h"
 #include "reactor/net/socket.h"
@@ -29,16 +36,18 @@
 namespace pollux {
 
 class Connection;
+struct ConnectionWork;
 
 // Serves HTTP/1.1 on one reactor: accepts connections, parses what they send,
 // lets a router's handlers answer, and keeps the connections alive as RFC 9112
 // says.
 //
 // Owned by whoever runs the reactor, on the reactor's thread; must not outlive
-// reactor or router. It owns its connections: destroying it closes them.
-// Handlers may call everything here, except the destructor. What goes wrong on
-// one connection ends that connection only.
-class HttpServer final : private Listener::Handler {
+// reactor, router or observer. It owns its connections: destroying it closes
+// them, and tells handlers that have not answered. Handlers may call everything
+// here, except the destructor. What goes wrong on one connection ends that
+// connection only.
+class HttpServer final {
  public:
   struct Options {
     http::HeadLimits head_limits;
@@ -46,20 +55,52 @@ class HttpServer final : private Listener::Handler {
     // The largest request body that is read; more is 413. Bytes.
     uint64_t max_body_bytes = 1024 * 1024;
 
-    // From the first byte of a request until its head is complete.
+    // Open connections. Beyond it, one that is idle makes room for a new one,
+    // or the new one is refused with 503; a few more are open while they are
+    // refused. 0: no limit.
+    size_t max_connections = 0;
+
+    // Of one client's address; more are refused with 429. Clients through unix
+    // sockets are not counted. 0: no limit.
+    size_t max_connections_per_client = 0;
+
+    // In memory because of all connections together: received and not consumed,
+    // written and not sent, held by handlers (Responder::HoldBytes()). Beyond
+    // it, the connection with most is ended: with 503, if it was not answered
+    // yet. Bytes.
+    uint64_t max_buffered_bytes = 64 * 1024 * 1024;
+
+    // From the first byte of a request until its head is complete: 408.
     absl::Duration head_timeout = absl::Seconds(10);
-    // From the head until the body is complete.
+    // In which a body makes min_bytes_per_second, or is complete: else 408.
     absl::Duration body_timeout = absl::Seconds(10);
     // Between requests.
     absl::Duration idle_timeout = absl::Seconds(60);
-    // Without the client taking a byte of the response.
+    // In which a client that has something to read reads
+    // min_bytes_per_second, or all: else the connection is reset.
     absl::Duration write_timeout = absl::Seconds(30);
     // From Drain() until what is still open is closed.
     absl::Duration drain_timeout = absl::Seconds(30);
 
+    uint64_t min_bytes_per_second = 500;
+
     // Its linger is for a client whose request was refused to read the answer.
-    Stream::Options stream;
+    Stream::Options stream = {.low_watermark_bytes = 16 * 1024};
     Listener::Options listener;
+
+    // Told of each request that was answered; null: nobody is. Costs a system
+    // call for each connection that asks something: getpeername(2).
+    ExchangeObserver* observer = nullptr;
+  };
+
+  // When a connection is first read from.
+  enum class FirstRead : uint8_t {
+    // When the loop says that something has come.
+    kWhenReadable,
+    // At once, because its first bytes came with it
+    // (ListenOptions::defer_accept): this saves an iteration, and for one that
+    // ends at once its place in the epoll set.
+    kAtOnce,
   };
 
   HttpServer(Reactor& reactor, const Router& router, const Options& options);
@@ -69,44 +110,92 @@ class HttpServer final : private Listener::Handler {
 
   // Accepts connections from `socket`, which is listening; may be called
   // several times. Returns where it listens.
-  absl::StatusOr<Address> AddListener(Socket socket);
+  absl::StatusOr<Address> AddListener(
+      Socket socket, FirstRead first_read = FirstRead::kWhenReadable);
 
   // Serves a connected socket, however it came.
-  void Serve(Socket connection);
+  void Serve(Socket connection,
+             FirstRead first_read = FirstRead::kWhenReadable);
 
   // Ends serving: listeners close at once, connections when they have nothing
   // in flight, all when `drain_timeout` is over. Then `on_drained`, once, from
   // the loop. Only the first call counts.
   void Drain(absl::AnyInvocable<void()> on_drained);
+  bool is_draining() const { return draining_; }
 
   size_t connection_count() const { return connections_.size(); }
 
+  // Bytes in memory because of all connections: see max_buffered_bytes.
+  uint64_t buffered_bytes() const {
+    return buffers_.buffered_bytes() + held_bytes_;
+  }
+
+  // May be read from any thread.
+  const ServerStatistics& statistics() const { return statistics_; }
+
+  // Of all listeners since the creation.
+  Listener::Counters listener_counters() const;
+
+  const Router& router() const { return router_; }
+  const Reactor& reactor() const { return reactor_; }
+
  private:
   friend class Connection;
+  // One listener.
+  class Acceptor;
 
-  void OnAccept(Socket connection) override;
+  Connection& Add(Socket socket);
   void Remove(Connection& connection);
+  bool MakeRoom();
+  void CountClient(Connection& connection, const StatusPage*& refusal);
   void FinishDrain();
+
+  // In place of allocating each time.
+  std::unique_ptr<ConnectionWork> TakeWork();
+  void GiveWork(std::unique_ptr<ConnectionWork> work);
+
+  void CheckMemory() {
+    if (buffered_bytes() > options_.max_buffered_bytes) {
+      shed_.ArmAfter(absl::ZeroDuration());
+    }
+  }
+  void ShedLargest();
+
+  const StatusPage& PageFor(int status) const;
   const http::PreparedResponse& RefusalFor(http::ParseError error) const;
 
   Reactor& reactor_;
   const Router& router_;
   const Options options_;
+  ServerStatistics statistics_;
 
   // Shared by the connections, for use during one of their callbacks.
   StreamBuffers buffers_;
   http::RequestHead head_;
+  RouteMatch match_;
+  std::vector<http::Field> fields_;
+  std::string scratch_;
   DateCache dates_;
+  std::vector<std::unique_ptr<ConnectionWork>> spare_work_;
 
   // By ParseError.
-  std::vector<http::PreparedResponse> refusals_;
-  const http::PreparedResponse body_too_large_;
-  const http::PreparedResponse request_timeout_;
-  const http::PreparedResponse no_answer_;
+  std::vector<StatusPage> refusals_;
+  // By status, from 400 on.
+  std::vector<StatusPage> pages_;
+  const StatusPage request_timeout_;
+  const StatusPage truncated_request_;
+  const StatusPage too_many_of_client_;
 
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   // Each knows its index.
   std::vector<std::unique_ptr<Connection>> connections_;
+  // How many connections each client has, if that is limited.
+  absl::flat_hash_map<ClientAddress, size_t> connections_of_client_;
+  // Where to look for one that is idle.
+  size_t idle_cursor_ = 0;
+  // What handlers hold.
+  uint64_t held_bytes_ = 0;
+  Timer shed_;
 
   bool draining_ = false;
   absl::AnyInvocable<void()> on_drained_;

@@ -1,42 +1,202 @@
 #include "httpd/server/responder.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/log/check.h"
 
 namespace pollux {
+namespace {
 
-ResponseSink::~ResponseSink() {
-  if (responder_ != nullptr) responder_->sink_ = nullptr;
-}
+// Answers when the body is whole, or too large.
+class BodyCollector final : public BodyReceiver {
+ public:
+  BodyCollector(uint64_t max_bytes, Responder::OnBody on_body)
+      : max_bytes_(max_bytes), on_body_(std::move(on_body)) {}
 
-Responder ResponseSink::MakeResponder() {
-  CHECK(responder_ == nullptr);
-  return Responder(*this);
-}
+  void Hold(Responder responder) { responder_.emplace(std::move(responder)); }
 
-Responder::Responder(ResponseSink& sink) : sink_(&sink) {
-  sink.responder_ = this;
+  void OnBody(absl::string_view bytes) override {
+    if (!responder_.has_value()) return;
+    if (bytes.size() > max_bytes_ - body_.size()) {
+      body_ = std::string();
+      std::move(TakeResponder()).SendStatus(413);
+      return;
+    }
+    body_.append(bytes);
+    responder_->HoldBytes(body_.size());
+  }
+
+  void OnBodyEnd() override {
+    if (!responder_.has_value()) return;
+    std::move(on_body_)(std::move(body_), TakeResponder());
+  }
+
+ private:
+  Responder TakeResponder() {
+    Responder responder = *std::move(responder_);
+    responder_.reset();
+    return responder;
+  }
+
+  const uint64_t max_bytes_;
+  Responder::OnBody on_body_;
+  std::string body_;
+  std::optional<Responder> responder_;
+};
+
+}  // namespace
+
+Responder::Responder(Exchange& exchange) : exchange_(&exchange) {
+  exchange.responder_ = this;
 }
 
 Responder& Responder::operator=(Responder&& other) noexcept {
   if (this == &other) return *this;
-  if (ResponseSink* sink = Detach()) sink->RespondNothing();
-  sink_ = other.Detach();
-  if (sink_ != nullptr) sink_->responder_ = this;
+  if (Exchange* exchange = Detach()) exchange->RespondStatus(500);
+  exchange_ = std::exchange(other.exchange_, nullptr);
+  on_abandoned_ = std::exchange(other.on_abandoned_, nullptr);
+  if (exchange_ != nullptr) exchange_->responder_ = this;
   return *this;
 }
 
 Responder::~Responder() {
-  if (ResponseSink* sink = Detach()) sink->RespondNothing();
+  if (Exchange* exchange = Detach()) exchange->RespondStatus(500);
 }
 
-void Responder::Send(const http::PreparedResponse& response) && {
-  if (ResponseSink* sink = Detach()) sink->Respond(response);
+Exchange* Responder::Detach() {
+  Exchange* exchange = std::exchange(exchange_, nullptr);
+  if (exchange != nullptr) exchange->responder_ = nullptr;
+  return exchange;
 }
 
-ResponseSink* Responder::Detach() {
-  ResponseSink* sink = std::exchange(sink_, nullptr);
-  if (sink != nullptr) sink->responder_ = nullptr;
-  return sink;
+void Responder::Send(const http::PreparedResponse& response, Lease lease) && {
+  if (Exchange* exchange = Detach()) {
+    exchange->Respond(response, std::move(lease));
+  }
+}
+
+void Responder::Send(Response response) && {
+  if (Exchange* exchange = Detach()) exchange->Respond(std::move(response));
+}
+
+void Responder::SendStatus(int status) && {
+  if (Exchange* exchange = Detach()) exchange->RespondStatus(status);
+}
+
+ResponseStream Responder::Stream(ResponseHead head,
+                                 ResponseStream::Producer& producer,
+                                 std::optional<uint64_t> body_bytes) && {
+  Exchange* const exchange = Detach();
+  if (exchange == nullptr) return ResponseStream();
+  ResponseStream stream(*exchange, producer);
+  exchange->BeginStream(std::move(head), body_bytes);
+  return stream;
+}
+
+void Responder::SendInterim(int status, absl::Span<const http::Field> fields) {
+  if (exchange_ != nullptr) exchange_->SendInterim(status, fields);
+}
+
+void Responder::AddField(absl::string_view name, absl::string_view value) {
+  if (exchange_ != nullptr) exchange_->AddField(name, value);
+}
+
+void Responder::SetRequestId(absl::string_view id) {
+  if (exchange_ != nullptr) exchange_->SetRequestId(id);
+}
+
+void Responder::HoldBytes(uint64_t bytes) {
+  if (exchange_ != nullptr) exchange_->HoldBytes(bytes);
+}
+
+void Responder::ReceiveBody(std::unique_ptr<BodyReceiver> receiver) {
+  if (exchange_ != nullptr) exchange_->ReceiveBody(std::move(receiver));
+}
+
+void Responder::CollectBody(uint64_t max_bytes, OnBody on_body) && {
+  if (abandoned()) return;
+  auto collector =
+      std::make_unique<BodyCollector>(max_bytes, std::move(on_body));
+  BodyCollector& holder = *collector;
+  ReceiveBody(std::move(collector));
+  holder.Hold(std::move(*this));
+}
+
+void Responder::PauseBody() {
+  if (exchange_ != nullptr) exchange_->PauseBody();
+}
+
+void Responder::ResumeBody() {
+  if (exchange_ != nullptr) exchange_->ResumeBody();
+}
+
+// Exchange.
+
+Exchange::~Exchange() { Abandon(); }
+
+Responder Exchange::MakeResponder() {
+  CHECK(!is_unanswered());
+  return Responder(*this);
+}
+
+void Exchange::Abandon() {
+  if (responder_ != nullptr) {
+    Responder* const responder = responder_;
+    (void)responder->Detach();
+    auto told = std::exchange(responder->on_abandoned_, nullptr);
+    if (told) told();
+  } else if (stream_ != nullptr) {
+    ResponseStream* const stream = stream_;
+    (void)stream->Detach();
+    stream->producer_->OnAbandoned();
+  }
+}
+
+void Exchange::DropStream() {
+  if (stream_ != nullptr) (void)stream_->Detach();
+}
+
+void Exchange::NotifyWritable() {
+  if (stream_ != nullptr) stream_->producer_->OnWritable();
+}
+
+// ResponseStream.
+
+ResponseStream::ResponseStream(Exchange& exchange, Producer& producer)
+    : exchange_(&exchange), producer_(&producer) {
+  exchange.stream_ = this;
+}
+
+ResponseStream& ResponseStream::operator=(ResponseStream&& other) noexcept {
+  if (this == &other) return *this;
+  Abort();
+  exchange_ = std::exchange(other.exchange_, nullptr);
+  producer_ = other.producer_;
+  if (exchange_ != nullptr) exchange_->stream_ = this;
+  return *this;
+}
+
+Exchange* ResponseStream::Detach() {
+  Exchange* exchange = std::exchange(exchange_, nullptr);
+  if (exchange != nullptr) exchange->stream_ = nullptr;
+  return exchange;
+}
+
+void ResponseStream::Abort() {
+  if (Exchange* exchange = Detach()) exchange->AbortStream();
+}
+
+void ResponseStream::Write(absl::string_view bytes) {
+  if (exchange_ != nullptr) exchange_->WriteStream(bytes);
+}
+
+bool ResponseStream::ShouldPause() const {
+  return exchange_ != nullptr && exchange_->IsStreamHigh();
+}
+
+void ResponseStream::Finish(absl::Span<const http::Field> trailers) && {
+  if (Exchange* exchange = Detach()) exchange->FinishStream(trailers);
 }
 
 }  // namespace pollux

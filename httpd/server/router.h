@@ -2,87 +2,104 @@
 #ifndef POLLUX_HTTPD_SERVER_ROUTER_H_
 #define POLLUX_HTTPD_SERVER_ROUTER_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <initializer_list>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/server/handler.h"
+#include "httpd/server/method_set.h"
+#include "httpd/server/route_match.h"
+#include "httpd/server/status_page.h"
 
 namespace pollux {
 
-// A set of HTTP's methods.
-class MethodSet {
- public:
-  constexpr MethodSet() = default;
-  constexpr MethodSet(std::initializer_list<http::Method> methods) {
-    for (http::Method method : methods) Add(method);
-  }
-
-  constexpr void Add(http::Method method) { bits_ |= Bit(method); }
-  constexpr void Add(MethodSet others) { bits_ |= others.bits_; }
-  constexpr bool Contains(http::Method method) const {
-    return (bits_ & Bit(method)) != 0;
-  }
-
-  // "GET, HEAD": the value of an Allow field (RFC 9110 §10.2.1).
-  std::string ToString() const;
-
- private:
-  static constexpr uint16_t Bit(http::Method method) {
-    return static_cast<uint16_t>(1u << static_cast<unsigned>(method));
-  }
-
-  uint16_t bits_ = 0;
-};
-
 struct Route {
-  // Compared byte by byte with the request's path.
+  // From its "/", percent-encoded where a request's would be. A segment
+  // "{name}" stands for any that is not empty. One that ends in "/*" stands for
+  // everything beneath, and for the folder itself: "/files/*" for "/files/" and
+  // "/files/a/b".
   std::string path;
-  // GET brings HEAD with it.
+  // GET brings HEAD with it, and everything OPTIONS, unless a route has it.
   MethodSet methods;
   std::unique_ptr<Handler> handler;
+  // "example.org", or "*.example.org" for all beneath it; compared without
+  // case, and without a port. None: for requests to any host.
+  std::vector<std::string> hosts = {};
+  // In statistics and logs; the path if empty.
+  std::string name = {};
 };
 
-// Finds the handler for a request. Built once, then constant, so that any
-// number of servers and threads may share it; whoever configures the server
-// owns it, and it must outlive them. Finding allocates nothing.
+// Finds the handler for a request: by the host, then by the path, of several
+// that fit by the one that says most from left to right (a literal segment,
+// then a parameter, then everything beneath), then by the method. Paths are
+// compared decoded, segment by segment, so that "/%61" is "/a" for every route
+// and "%2F" no separator; a path with "." or ".." in it is nobody's.
+//
+// Built once, then constant. Owned by whoever configures the server, and must
+// outlive it; belongs to the thread of the handlers. Finding allocates nothing
+// but the first use of a RouteMatch.
 class Router {
  public:
-  // InvalidArgument if a path stands twice or does not start with "/".
+  // InvalidArgument if one method of a path stands twice for a host, or if a
+  // path or host is malformed.
   static absl::StatusOr<std::unique_ptr<Router>> Create(
       std::vector<Route> routes);
+  ~Router();
 
-  // Either the handler or, without one, the answer: 404, 405 with Allow, 501
-  // for a method that is not HTTP's, 204 for "OPTIONS *". Both live as long as
-  // the router.
-  struct Match {
-    Handler* handler = nullptr;
-    const http::PreparedResponse* response = nullptr;
-  };
-  Match Find(http::Method method, absl::string_view path) const;
+  // Fills `match` with the handler or the answer: 404, 405 with Allow, 501 for
+  // a method that is not HTTP's, 204 for OPTIONS. Neither, if the path lacks
+  // only the "/" at its end. `head` must outlive the match.
+  void Find(const http::RequestHead& head, RouteMatch& match) const;
+
+  // Routes are counted from 1.
+  size_t route_count() const { return routes_.size(); }
+  // As configured; "none" for RouteMatch::kNoRoute. Lives as long as this.
+  absl::string_view route_name(size_t route) const;
 
  private:
-  struct Entry {
-    MethodSet methods;
+  // All that stands at one path.
+  struct Entry;
+  // A segment of a path, and those beneath it.
+  struct Node;
+  // All paths of one host.
+  struct Host;
+
+  Router();
+
+  absl::Status Add(Route& route, size_t number);
+  absl::StatusOr<Entry*> EntryAt(Host& host, absl::string_view path,
+                                 std::vector<std::string>& parameters);
+  void Finish();
+  const Host* FindHost(absl::string_view authority, std::string& buffer) const;
+  bool FindIn(const Host& host, const http::RequestHead& head,
+              absl::string_view path, RouteMatch& match) const;
+  void Choose(const Entry& entry, http::Method method, RouteMatch& match) const;
+
+  struct Kept {
+    std::string name;
     std::unique_ptr<Handler> handler;
-    http::PreparedResponse method_not_allowed;
+    std::vector<std::string> parameters;
   };
+  std::vector<Kept> routes_;
+  MethodSet all_methods_;
 
-  explicit Router(MethodSet all_methods);
+  // Of requests to hosts without routes of their own.
+  std::unique_ptr<Host> any_host_;
+  // In small letters; with "." in front those beneath it.
+  absl::flat_hash_map<std::string, std::unique_ptr<Host>> hosts_;
 
-  // By path; found without a copy of it.
-  std::map<std::string, Entry, std::less<>> entries_;
-  http::PreparedResponse not_found_;
-  http::PreparedResponse not_implemented_;
-  http::PreparedResponse server_options_;
+  const StatusPage not_found_;
+  const StatusPage not_implemented_;
+  // Made when all routes are known.
+  std::unique_ptr<StatusPage> server_options_;
 };
 
 }  // namespace pollux

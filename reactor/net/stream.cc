@@ -140,6 +140,12 @@ void Stream::ResumeInput() {
   RequestTurn();
 }
 
+bool Stream::HasUnreadInput() {
+  char byte;
+  return is_open() &&
+         kernel().Recv(socket_.descriptor(), {&byte, 1}, MSG_PEEK).value() > 0;
+}
+
 bool Stream::PresentsInput() const {
   return !paused_ && !lingering_ && output_state_ != Output::kCloseWhenSent;
 }

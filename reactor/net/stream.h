@@ -187,6 +187,9 @@ class Stream final : private IoHandler {
   // Bytes that were kept are presented in the next iteration.
   void ResumeInput();
 
+  // Whether something has come that was not presented yet. recv(2), MSG_PEEK.
+  bool HasUnreadInput();
+
  private:
   using Backlog = StreamBuffers::Backlog;
 

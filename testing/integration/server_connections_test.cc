@@ -83,7 +83,7 @@ TEST_P(ServerConnectionsTest, R17AHalfClosedConnectionGetsItsAnswer) {
   TestClient client = Connect();
   client.Write(Get("/1"));
   client.FinishWriting();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].body, "1");
   EXPECT_EQ(server().connection_count(), 0u);
@@ -234,7 +234,7 @@ TEST_P(SlowReaderTest, Fault6EverythingComesInOrder) {
     LetServerWork();
     progress = !more.empty() || written > 0;
   }
-  const std::vector<Response> responses = ParseResponses(answers);
+  const std::vector<ReceivedResponse> responses = ParseResponses(answers);
   ASSERT_THAT(responses, SizeIs(kManyRequests));
   for (int i = 0; i < kManyRequests; ++i) {
     ASSERT_EQ(responses[i].body, absl::StrCat(i % 100));

@@ -93,7 +93,7 @@ TEST_P(DeadlinesTest, AHeadThatStopsGets408) {
   options_.head_timeout = kSoon;
   TestClient client = Connect();
   client.Write("GET / HTTP/1.1\r\nHo");
-  const Response response = client.ReadResponse();
+  const ReceivedResponse response = client.ReadResponse();
   EXPECT_EQ(response.status, 408);
   EXPECT_EQ(response.Field("Connection"), "close");
   EXPECT_THAT(response.body, StartsWith("408"));
@@ -118,7 +118,7 @@ TEST_P(DeadlinesTest, A408BehindAHeadRequestHasItsBody) {
   client.Write("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
   client.ReadResponse(ExpectBody::kNo);
   client.Write("GET / HT");
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_THAT(responses[0].body, StartsWith("408"));
 }

@@ -70,7 +70,7 @@ TEST_P(DrainTest, ALateAnswerStillArrivesAndSaysThatItIsTheLast) {
   LetServerWork();
   EXPECT_EQ(times_drained_, 0);
   AnswerLate();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].body, "late\n");
   EXPECT_EQ(responses[0].Field("Connection"), "close");
@@ -87,8 +87,8 @@ TEST_P(DrainTest, ARequestThatHasBegunIsAnswered) {
   LetServerWork();
   head.Write("TP/1.1\r\nHost: a\r\n\r\n");
   body.Write("=b");
-  const std::vector<Response> to_head = ParseResponses(head.ReadToEnd());
-  const std::vector<Response> to_body = ParseResponses(body.ReadToEnd());
+  const std::vector<ReceivedResponse> to_head = ParseResponses(head.ReadToEnd());
+  const std::vector<ReceivedResponse> to_body = ParseResponses(body.ReadToEnd());
   ASSERT_THAT(to_head, SizeIs(1));
   ASSERT_THAT(to_body, SizeIs(1));
   EXPECT_EQ(to_head[0].Field("Connection"), "close");
@@ -103,7 +103,7 @@ TEST_P(DrainTest, AnswersThatAreOnTheirWayArrive) {
   client.Write(requests);
   LetServerWork();
   Drain();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_GE(responses.size(), 1u);
   // Requests that had to wait are not answered, and do not reset what was.
   EXPECT_LT(responses.size(), 5000u);

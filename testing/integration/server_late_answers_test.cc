@@ -61,7 +61,7 @@ TEST_P(LateAnswersTest, KeepPipelinedRequestsWaiting) {
   LetServerWork();
   EXPECT_EQ(client.ReadAvailable(), "");
   AnswerLate();
-  const std::vector<Response> responses = client.ReadResponses(3);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(3);
   EXPECT_EQ(responses[0].body, "late\n");
   EXPECT_EQ(responses[1].body, "2");
   EXPECT_EQ(responses[2].body, "3");
@@ -116,7 +116,7 @@ TEST_P(LateAnswersTest, R17ReachAClientThatSendsNoMore) {
   client.FinishWriting();
   LetServerWork();
   AnswerLate();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_EQ(responses[0].body, "late\n");
   EXPECT_EQ(responses[1].body, "1");
@@ -128,7 +128,7 @@ TEST_P(LateAnswersTest, EndAConnectionThatIsToBeClosed) {
   client.Write(Get("/late", "Connection: close\r\n"));
   LetServerWork();
   AnswerLate();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_EQ(responses.size(), 1u);
   EXPECT_EQ(responses[0].Field("Connection"), "close");
 }
@@ -184,7 +184,7 @@ TEST_P(LateAnswersTest, R17AreNotSentForABodyThatEndedTooSoon) {
 TEST_P(LateAnswersTest, DroppedAtOnceAre500) {
   TestClient client = Connect();
   client.Write(Get("/dropped") + Get("/1"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 500);
   EXPECT_EQ(responses[1].body, "1");
 }
@@ -194,7 +194,7 @@ TEST_P(LateAnswersTest, DroppedLaterAre500) {
   client.Write(Get("/late") + Get("/1"));
   LetServerWork();
   late_->waiting.clear();
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 500);
   EXPECT_EQ(responses[1].body, "1");
 }

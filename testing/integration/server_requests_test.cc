@@ -32,13 +32,13 @@ using ::testing::StartsWith;
 class ServerRequestsTest : public ServerTest {
  protected:
   // The only response to `bytes`, behind which the server must close.
-  Response OnlyResponseTo(absl::string_view bytes) {
+  ReceivedResponse OnlyResponseTo(absl::string_view bytes) {
     TestClient client = Connect();
     client.Write(bytes);
     client.FinishWriting();
-    const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+    const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
     EXPECT_THAT(responses, SizeIs(1));
-    return responses.empty() ? Response() : responses[0];
+    return responses.empty() ? ReceivedResponse() : responses[0];
   }
 
   std::string HttpDateNow() {
@@ -63,7 +63,7 @@ std::string Requests(int count) {
 TEST_P(ServerRequestsTest, Fault7AnswersAreFramedExactly) {
   TestClient client = Connect();
   client.Write(Get("/"));
-  const Response response = client.ReadResponse();
+  const ReceivedResponse response = client.ReadResponse();
   EXPECT_EQ(response.status_line, "HTTP/1.1 200 OK");
   EXPECT_EQ(response.Field("Content-Length"), "4");
   EXPECT_EQ(response.Field("Content-Type"), "text/plain");
@@ -77,7 +77,7 @@ TEST_P(ServerRequestsTest, R22EveryAnswerIsDated) {
   TestClient client = Connect();
   const std::string before = HttpDateNow();
   client.Write(Get("/") + Get("/nowhere") + "nonsense\r\n\r\n");
-  for (const Response& response : client.ReadResponses(3)) {
+  for (const ReceivedResponse& response : client.ReadResponses(3)) {
     EXPECT_THAT(response.Field("Date"), AnyOf(before, HttpDateNow()));
   }
 }
@@ -113,7 +113,7 @@ TEST_P(ServerRequestsTest, R18TwoRequestsAreCutAnywhere) {
     client.Write(requests.substr(0, cut));
     LetServerWork();
     client.Write(requests.substr(cut));
-    const std::vector<Response> responses = client.ReadResponses(2);
+    const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
     ASSERT_EQ(responses[0].body, "thanks\n") << "cut at " << cut;
     ASSERT_EQ(responses[1].body, "7") << "cut at " << cut;
   }
@@ -133,7 +133,7 @@ TEST_P(ServerRequestsTest, Fault12ConnectionsAreKeptAlive) {
 TEST_P(ServerRequestsTest, Fault12TwoRequestsInOneWriteGetOneSend) {
   TestClient client = Connect();
   client.Write(Get("/1") + Get("/2"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].body, "1");
   EXPECT_EQ(responses[1].body, "2");
   EXPECT_EQ(calls_.calls(SyscallKind::kSend), 1);
@@ -142,27 +142,27 @@ TEST_P(ServerRequestsTest, Fault12TwoRequestsInOneWriteGetOneSend) {
 TEST_P(ServerRequestsTest, R16SixteenRequestsAreAnsweredInOrder) {
   TestClient client = Connect();
   client.Write(Requests(16));
-  const std::vector<Response> responses = client.ReadResponses(16);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(16);
   for (int i = 0; i < 16; ++i) EXPECT_EQ(responses[i].body, absl::StrCat(i));
   EXPECT_EQ(calls_.calls(SyscallKind::kSend), 1);
 }
 
 TEST_P(ServerRequestsTest, R15CloseEndsTheConnection) {
-  const Response response =
+  const ReceivedResponse response =
       OnlyResponseTo(Get("/", "Connection: close\r\n") + Get("/1"));
   EXPECT_EQ(response.body, "ha?\n");
   EXPECT_EQ(response.Field("Connection"), "close");
 }
 
 TEST_P(ServerRequestsTest, R15CloseIsFoundInAnyLineAndCase) {
-  const Response response = OnlyResponseTo(
+  const ReceivedResponse response = OnlyResponseTo(
       Get("/", "Connection: closed, x\r\nconnection: a , CLOSE\r\n") +
       Get("/1"));
   EXPECT_EQ(response.Field("Connection"), "close");
 }
 
 TEST_P(ServerRequestsTest, R15Http10ClosesByItself) {
-  const Response response =
+  const ReceivedResponse response =
       OnlyResponseTo("GET / HTTP/1.0\r\n\r\nGET /1 HTTP/1.0\r\n\r\n");
   EXPECT_EQ(response.status_line, "HTTP/1.1 200 OK");
   EXPECT_EQ(response.Field("Connection"), "close");
@@ -181,7 +181,7 @@ TEST_P(ServerRequestsTest, R15Http10IsKeptAliveOnRequest) {
 TEST_P(ServerRequestsTest, HeadGetsTheHeadThatGetWouldGet) {
   TestClient client = Connect();
   client.Write("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
-  const Response response = client.ReadResponse(ExpectBody::kNo);
+  const ReceivedResponse response = client.ReadResponse(ExpectBody::kNo);
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.Field("Content-Length"), "4");
   client.Write(Get("/1"));
@@ -198,7 +198,7 @@ TEST_P(ServerRequestsTest, HeadOfNothingHasNoBodyEither) {
 TEST_P(ServerRequestsTest, UnknownPathsGet404AndTheConnectionLives) {
   TestClient client = Connect();
   client.Write(Get("/nowhere") + Get("/1"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 404);
   EXPECT_THAT(responses[0].body, Not(HasSubstr("nowhere")));
   EXPECT_EQ(responses[1].body, "1");
@@ -207,7 +207,7 @@ TEST_P(ServerRequestsTest, UnknownPathsGet404AndTheConnectionLives) {
 TEST_P(ServerRequestsTest, R5KnownMethodsGet405AndAllow) {
   TestClient client = Connect();
   client.Write("DELETE / HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/form"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 405);
   EXPECT_EQ(responses[0].Field("Allow"), "GET, HEAD");
   EXPECT_EQ(responses[1].status, 405);
@@ -217,7 +217,7 @@ TEST_P(ServerRequestsTest, R5KnownMethodsGet405AndAllow) {
 TEST_P(ServerRequestsTest, R5UnknownMethodsGet501AndTheConnectionLives) {
   TestClient client = Connect();
   client.Write("BREW / HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/1"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 501);
   EXPECT_EQ(responses[1].body, "1");
 }
@@ -225,7 +225,7 @@ TEST_P(ServerRequestsTest, R5UnknownMethodsGet501AndTheConnectionLives) {
 TEST_P(ServerRequestsTest, R5TraceEchoesNothing) {
   TestClient client = Connect();
   client.Write("TRACE / HTTP/1.1\r\nHost: a\r\nCookie: secret\r\n\r\n");
-  const Response response = client.ReadResponse();
+  const ReceivedResponse response = client.ReadResponse();
   EXPECT_EQ(response.status, 405);
   EXPECT_THAT(response.body, Not(HasSubstr("secret")));
 }
@@ -233,7 +233,7 @@ TEST_P(ServerRequestsTest, R5TraceEchoesNothing) {
 TEST_P(ServerRequestsTest, R4OptionsOfTheServerAreWhatItsRoutesAllow) {
   TestClient client = Connect();
   client.Write("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/1"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 204);
   EXPECT_EQ(responses[0].Field("Allow"), "GET, HEAD, POST");
   EXPECT_EQ(responses[0].Field("Content-Length"), "");
@@ -290,7 +290,7 @@ TEST_P(ServerRequestsTest, R12RefusedRequestsAreTheLastOnes) {
   for (const BadRequest& request : BadRequests()) {
     SCOPED_TRACE(request.what);
     // The second request is what an attacker would smuggle.
-    const Response response = OnlyResponseTo(request.bytes + Get("/1"));
+    const ReceivedResponse response = OnlyResponseTo(request.bytes + Get("/1"));
     EXPECT_EQ(response.status, request.status);
     EXPECT_EQ(response.Field("Connection"), "close");
     EXPECT_THAT(response.Field("Date"), EndsWith(" GMT"));
@@ -303,7 +303,7 @@ TEST_P(ServerRequestsTest, R12WhatCameBeforeARefusedRequestIsAnswered) {
   TestClient client = Connect();
   client.Write(Get("/1") + "nonsense\r\n\r\n" + Get("/2"));
   client.FinishWriting();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(2));
   EXPECT_EQ(responses[0].body, "1");
   EXPECT_EQ(responses[1].status, 400);
@@ -322,7 +322,7 @@ TEST_P(ServerRequestsTest, R12ARefusalReachesAClientThatGoesOnSending) {
   const std::string more(16 * 1024, 'x');
   for (int i = 0; i < 64; ++i) client.Write(more);
   client.FinishWriting();
-  const std::vector<Response> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].status, 400);
   EXPECT_EQ(client.error(), 0);
@@ -347,7 +347,7 @@ TEST_P(ServerRequestsTest, R12NobodyMaySendForEverAfterARefusal) {
 TEST_P(ServerRequestsTest, R13BodiesThatNobodyWantsAreReadAndDiscarded) {
   TestClient client = Connect();
   client.Write(Post("/", "who reads this?") + Get("/1"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].status, 405);
   EXPECT_EQ(responses[1].body, "1");
 }
@@ -355,7 +355,7 @@ TEST_P(ServerRequestsTest, R13BodiesThatNobodyWantsAreReadAndDiscarded) {
 TEST_P(ServerRequestsTest, R13ABodyIsNeverReadAsARequest) {
   TestClient client = Connect();
   client.Write(Post("/form", Get("/1") + Get("/2")) + Get("/3"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].body, "thanks\n");
   EXPECT_EQ(responses[1].body, "3");
 }
@@ -390,7 +390,7 @@ TEST_P(ServerRequestsTest, R10ChunkedBodiesAreReadAndDiscarded) {
                                         std::string(31, 'x') +
                                         "\r\n0\r\nA: b\r\n\r\n") +
                Get("/1"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].body, "thanks\n");
   EXPECT_EQ(responses[1].body, "1");
 }
@@ -402,7 +402,7 @@ TEST_P(ServerRequestsTest, R10ChunksAreNeverReadAsARequest) {
       PostChunked("/form", absl::StrFormat("%x\r\n%s\r\n0\r\n\r\n",
                                            smuggled.size(), smuggled)) +
       Get("/2"));
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].body, "thanks\n");
   EXPECT_EQ(responses[1].body, "2");
 }
@@ -414,7 +414,7 @@ TEST_P(ServerRequestsTest, R10ChunksComeByteByByte) {
     client.Write({&byte, 1});
     LetServerWork();
   }
-  const std::vector<Response> responses = client.ReadResponses(2);
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
   EXPECT_EQ(responses[0].body, "thanks\n");
   EXPECT_EQ(responses[1].body, "1");
 }
@@ -468,7 +468,7 @@ constexpr absl::string_view kExpecting =
 TEST_P(ServerRequestsTest, R14AClientThatWaitsIsToldToContinue) {
   TestClient client = Connect();
   client.Write(kExpecting);
-  const Response interim = client.ReadResponse();
+  const ReceivedResponse interim = client.ReadResponse();
   EXPECT_EQ(interim.status_line, "HTTP/1.1 100 Continue");
   EXPECT_THAT(interim.fields, IsEmpty());
   client.Write("a=b");

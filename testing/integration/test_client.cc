@@ -25,8 +25,8 @@ bool HasBody(int status) {
   return status >= 200 && status != 204 && status != 304;
 }
 
-Response ParseHead(absl::string_view head) {
-  Response response;
+ReceivedResponse ParseHead(absl::string_view head) {
+  ReceivedResponse response;
   std::vector<absl::string_view> lines = absl::StrSplit(head, "\r\n");
   response.status_line = std::string(lines.front());
   if (response.status_line.size() < 13 ||
@@ -43,11 +43,11 @@ Response ParseHead(absl::string_view head) {
 }
 
 // Takes the first response off `bytes`, once it is whole.
-std::optional<Response> TakeResponse(absl::string_view& bytes,
+std::optional<ReceivedResponse> TakeResponse(absl::string_view& bytes,
                                      ExpectBody expect_body) {
   const size_t head_bytes = bytes.find("\r\n\r\n");
   if (head_bytes == absl::string_view::npos) return std::nullopt;
-  Response response = ParseHead(bytes.substr(0, head_bytes));
+  ReceivedResponse response = ParseHead(bytes.substr(0, head_bytes));
   size_t body_bytes = 0;
   if (expect_body == ExpectBody::kYes && HasBody(response.status)) {
     EXPECT_TRUE(absl::SimpleAtoi(response.Field("Content-Length"), &body_bytes))
@@ -62,7 +62,7 @@ std::optional<Response> TakeResponse(absl::string_view& bytes,
 
 }  // namespace
 
-std::string Response::Field(absl::string_view name) const {
+std::string ReceivedResponse::Field(absl::string_view name) const {
   std::string found;
   int count = 0;
   for (const auto& [field, value] : fields) {
@@ -74,9 +74,9 @@ std::string Response::Field(absl::string_view name) const {
   return found;
 }
 
-std::vector<Response> ParseResponses(absl::string_view bytes) {
-  std::vector<Response> responses;
-  while (std::optional<Response> next = TakeResponse(bytes, ExpectBody::kYes)) {
+std::vector<ReceivedResponse> ParseResponses(absl::string_view bytes) {
+  std::vector<ReceivedResponse> responses;
+  while (std::optional<ReceivedResponse> next = TakeResponse(bytes, ExpectBody::kYes)) {
     responses.push_back(*std::move(next));
   }
   EXPECT_EQ(bytes, "") << "is not a whole response";
@@ -136,7 +136,7 @@ void TestClient::FinishWriting() {
   EXPECT_TRUE(kernel_.Shutdown(socket_.descriptor(), SHUT_WR).ok());
 }
 
-Response TestClient::ReadResponse(ExpectBody expect_body) {
+ReceivedResponse TestClient::ReadResponse(ExpectBody expect_body) {
   while (true) {
     absl::string_view left = received_;
     if (auto response = TakeResponse(left, expect_body)) {
@@ -150,8 +150,8 @@ Response TestClient::ReadResponse(ExpectBody expect_body) {
   }
 }
 
-std::vector<Response> TestClient::ReadResponses(size_t count) {
-  std::vector<Response> responses;
+std::vector<ReceivedResponse> TestClient::ReadResponses(size_t count) {
+  std::vector<ReceivedResponse> responses;
   while (responses.size() < count) {
     responses.push_back(ReadResponse());
     if (responses.back().status == 0) break;

@@ -16,7 +16,7 @@
 namespace pollux {
 
 // A response as it was received. Plain value.
-struct Response {
+struct ReceivedResponse {
   // 0 if there was none.
   int status = 0;
   // Without the CRLF.
@@ -34,7 +34,7 @@ enum class ExpectBody { kYes, kNo };
 
 // `bytes` as responses, one behind another; it is a failure of the test if they
 // do not end where a response ends.
-std::vector<Response> ParseResponses(absl::string_view bytes);
+std::vector<ReceivedResponse> ParseResponses(absl::string_view bytes);
 
 // Iterates `reactor` until `done` says so for the first time. Gives up, seconds
 // later, when nothing comes of it, and returns false.
@@ -63,8 +63,8 @@ class TestClient {
   // Sends a FIN.
   void FinishWriting();
 
-  Response ReadResponse(ExpectBody expect_body = ExpectBody::kYes);
-  std::vector<Response> ReadResponses(size_t count);
+  ReceivedResponse ReadResponse(ExpectBody expect_body = ExpectBody::kYes);
+  std::vector<ReceivedResponse> ReadResponses(size_t count);
 
   // All that comes before the server's FIN, or its reset.
   std::string ReadToEnd();

@@ -1,0 +1,50 @@
+// Is told of each request that was answered.
+#ifndef POLLUX_HTTPD_SERVER_EXCHANGE_OBSERVER_H_
+#define POLLUX_HTTPD_SERVER_EXCHANGE_OBSERVER_H_
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "httpd/http/request_head.h"
+#include "httpd/server/client_address.h"
+
+namespace pollux {
+
+// One request and its answer. A view: it lives until the call returns.
+struct ExchangeRecord {
+  ClientAddress client;
+  // What the client sent, as it sent it; all empty if it was refused before its
+  // head was whole.
+  absl::string_view method;
+  absl::string_view target;
+  http::Version version = http::Version::kHttp11;
+  absl::string_view host;
+  absl::string_view referer;
+  absl::string_view user_agent;
+  absl::string_view traceparent;
+  // What the answer calls it (X-Request-Id); empty if nothing.
+  absl::string_view request_id;
+  // As configured: never what the client sent.
+  absl::string_view route;
+
+  int status = 0;
+  // Head and body of the answer.
+  uint64_t sent_bytes = 0;
+  // From the end of the head until the answer was whole, by the loop's time.
+  absl::Duration duration;
+};
+
+// For an access log. Whoever configures the server owns it; it must outlive the
+// server. Reactor's thread; must not block, nor call the server.
+class ExchangeObserver {
+ public:
+  virtual void OnExchange(const ExchangeRecord& record) = 0;
+
+ protected:
+  ~ExchangeObserver() = default;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_HTTPD_SERVER_EXCHANGE_OBSERVER_H_

@@ -1,0 +1,101 @@
+// What a server knows of itself.
+#ifndef POLLUX_HTTPD_SERVER_SERVER_STATISTICS_H_
+#define POLLUX_HTTPD_SERVER_SERVER_STATISTICS_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "reactor/histogram.h"
+#include "reactor/loop_statistics.h"
+
+namespace pollux {
+
+// A number that goes up and down; one thread changes it, any thread reads it. A
+// member of whoever counts.
+class Gauge {
+ public:
+  void Add(int64_t change) {
+    value_.store(Read() + change, std::memory_order_relaxed);
+  }
+  int64_t Read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> value_ = 0;
+};
+
+// What a connection is doing.
+enum class ConnectionState : uint8_t {
+  // Between requests.
+  kIdle,
+  // Its client sends a request.
+  kReading,
+  // A handler has the word, or the answer is on its way.
+  kAnswering,
+  // No further request is read.
+  kClosing,
+};
+inline constexpr size_t kConnectionStates = 4;
+
+// Why a client ran out of time.
+enum class TimeoutKind : uint8_t { kHead, kBody, kIdle, kWrite, kDrain };
+inline constexpr size_t kTimeoutKinds = 5;
+
+// Why the server would not have a connection, or go on with it.
+enum class ShedReason : uint8_t {
+  // There are too many; a new one was refused.
+  kConnections,
+  // Too many of one client's; a new one was refused.
+  kConnectionsOfClient,
+  // There are too many; one that was idle made room.
+  kIdleForNew,
+  // Too many bytes are kept; the one with most was ended.
+  kBufferedBytes,
+};
+inline constexpr size_t kShedReasons = 4;
+
+// Of one route.
+struct RouteStatistics {
+  // Answers by the first digit of their status, from 1 on.
+  std::array<Counter, 5> responses;
+  // From the end of a request's head until its answer was whole, by the time of
+  // the loop: what is answered at once takes none.
+  Histogram latency;
+};
+
+// Counters of one HttpServer, since its creation. Owned and written by the
+// server; may be read from any thread for as long as it lives. Counting makes
+// no system call and allocates nothing.
+struct ServerStatistics {
+  explicit ServerStatistics(size_t routes) : routes(routes + 1) {}
+
+  // By RouteMatch::route: the first is of requests that no route was found for.
+  std::vector<RouteStatistics> routes;
+
+  Counter accepted_connections;
+  Counter received_bytes;
+  Counter sent_bytes;
+  // Requests whose client left, or was made to leave, before they were
+  // answered.
+  Counter cancelled_requests;
+  // Answers of handlers that could not be written: 500.
+  Counter invalid_responses;
+
+  std::array<Counter, kTimeoutKinds> timeouts;
+  std::array<Counter, kShedReasons> shed;
+
+  // How many there are, by state.
+  std::array<Gauge, kConnectionStates> connections;
+
+  Counter& of(TimeoutKind kind) { return timeouts[static_cast<size_t>(kind)]; }
+  Counter& of(ShedReason reason) { return shed[static_cast<size_t>(reason)]; }
+  Gauge& of(ConnectionState state) {
+    return connections[static_cast<size_t>(state)];
+  }
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_HTTPD_SERVER_SERVER_STATISTICS_H_
