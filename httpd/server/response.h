@@ -22,7 +22,7 @@ struct ResponseHead {
   // 200 to 599.
   int status = 200;
   // Name and value.
-  std::vector<std::pair<std::string, std::string>> fields;
+  std::vector<std::pair<std::string, std::string>> fields = {};
 };
 
 // Bytes that are sent from where they lie.
@@ -38,8 +38,8 @@ using ResponseBody = std::variant<std::string, SharedBytes, FileRange>;
 
 // A response that is made for one request. Move-only plain value.
 struct Response {
-  ResponseHead head;
-  ResponseBody body;
+  ResponseHead head = {};
+  ResponseBody body = {};
 };
 
 }  // namespace pollux

@@ -10,19 +10,24 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "httpd/http/http_date.h"
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/request_target.h"
 #include "httpd/server/handler.h"
+#include "httpd/server/method_set.h"
 #include "httpd/server/request.h"
 #include "httpd/server/responder.h"
+#include "httpd/server/route_match.h"
+#include "httpd/server/status_page.h"
 
 namespace pollux {
 namespace {
 
 using http::Method;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class IdleHandler final : public Handler {
  public:
@@ -33,27 +38,53 @@ class IdleHandler final : public Handler {
 class RouterTest : public testing::Test {
  protected:
   // Returns the handler.
-  Handler* Add(std::string path, MethodSet methods) {
+  Handler* Add(std::string path, MethodSet methods,
+               std::vector<std::string> hosts = {}) {
     auto handler = std::make_unique<IdleHandler>();
     Handler* const added = handler.get();
-    routes_.push_back({std::move(path), methods, std::move(handler)});
+    routes_.push_back({.path = std::move(path),
+                       .methods = methods,
+                       .handler = std::move(handler),
+                       .hosts = std::move(hosts)});
     return added;
   }
 
-  absl::StatusOr<std::unique_ptr<Router>> Create() {
-    return Router::Create(std::move(routes_));
+  void Create() { router_ = Router::Create(std::move(routes_)).value(); }
+  absl::Status CreateFails() {
+    return Router::Create(std::move(routes_)).status();
+  }
+
+  const RouteMatch& Find(Method method, absl::string_view path,
+                         absl::string_view host = "") {
+    head_.method = method;
+    head_.path = path;
+    head_.authority = host;
+    head_.target_form =
+        path == "*" ? http::TargetForm::kAsterisk : http::TargetForm::kOrigin;
+    router_->Find(head_, match_);
+    return match_;
+  }
+  Handler* Get(absl::string_view path, absl::string_view host = "") {
+    return Find(Method::kGet, path, host).handler;
+  }
+  // Of an answer that is the router's own; 0 if it has none.
+  int Status(Method method, absl::string_view path) {
+    const RouteMatch& match = Find(method, path);
+    return match.page == nullptr ? 0 : match.page->status();
+  }
+  std::string Answer(Method method, absl::string_view path) {
+    std::string text;
+    Find(method, path).page->As(PageFormat::kText).AppendTo(
+        text, http::FormatHttpDate(0), http::ConnectionOption::kNone,
+        http::BodyPresence::kHeadAndBody);
+    return text;
   }
 
   std::vector<Route> routes_;
+  std::unique_ptr<Router> router_;
+  http::RequestHead head_;
+  RouteMatch match_;
 };
-
-std::string TextOf(const http::PreparedResponse& response) {
-  std::string text;
-  response.AppendTo(text, http::FormatHttpDate(0),
-                    http::ConnectionOption::kNone,
-                    http::BodyPresence::kHeadAndBody);
-  return text;
-}
 
 TEST(MethodSetTest, ReadsAsAnAllowField) {
   EXPECT_EQ(MethodSet().ToString(), "");
@@ -75,88 +106,261 @@ TEST(MethodSetTest, HoldsWhatWasAdded) {
 TEST_F(RouterTest, FindsTheHandlerOfAPath) {
   Handler* const root = Add("/", {Method::kGet});
   Handler* const form = Add("/form", {Method::kPost});
-  const auto router = Create().value();
-  EXPECT_EQ(router->Find(Method::kGet, "/").handler, root);
-  EXPECT_EQ(router->Find(Method::kPost, "/form").handler, form);
+  Create();
+  EXPECT_EQ(Get("/"), root);
+  EXPECT_EQ(match_.route, 1u);
+  EXPECT_EQ(Find(Method::kPost, "/form").handler, form);
+  EXPECT_EQ(match_.route, 2u);
+  EXPECT_EQ(router_->route_count(), 2u);
 }
 
 TEST_F(RouterTest, HeadComesWithGet) {
   Handler* const root = Add("/", {Method::kGet});
   Add("/form", {Method::kPost});
-  const auto router = Create().value();
-  EXPECT_EQ(router->Find(Method::kHead, "/").handler, root);
-  EXPECT_EQ(router->Find(Method::kHead, "/form").response->status(), 405);
+  Create();
+  EXPECT_EQ(Find(Method::kHead, "/").handler, root);
+  EXPECT_EQ(Status(Method::kHead, "/form"), 405);
 }
 
-TEST_F(RouterTest, ComparesPathsByteByByte) {
+TEST_F(RouterTest, OtherPathsAreNotFound) {
   Add("/a", {Method::kGet});
-  const auto router = Create().value();
-  for (const char* path : {"/", "/A", "/a/", "/ab", "/%61", "//a"}) {
-    const Router::Match match = router->Find(Method::kGet, path);
-    EXPECT_EQ(match.handler, nullptr) << path;
-    EXPECT_EQ(match.response->status(), 404) << path;
+  Create();
+  for (const char* path : {"/", "/A", "/a/", "/ab", "//a", "/a%2F", "/%00"}) {
+    EXPECT_EQ(Status(Method::kGet, path), 404) << path;
+    EXPECT_EQ(match_.route, RouteMatch::kNoRoute) << path;
+  }
+}
+
+TEST_F(RouterTest, R21PathsAreComparedDecoded) {
+  Handler* const plain = Add("/a b", {Method::kGet});
+  Handler* const encoded = Add("/caf%C3%A9", {Method::kGet});
+  Handler* const secret = Add("/admin/*", {Method::kGet});
+  Add("/*", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/a%20b"), plain);
+  EXPECT_EQ(Get("/caf%c3%a9"), encoded);
+  EXPECT_EQ(Get("/%61dmin/x"), secret);
+  EXPECT_EQ(match_.below_prefix, "x");
+}
+
+TEST_F(RouterTest, R21PathsThatLeadElsewhereAreNobodys) {
+  Add("/*", {Method::kGet});
+  Create();
+  EXPECT_NE(Get("/.hidden"), nullptr);
+  for (const char* path :
+       {"/.", "/..", "/a/../b", "/a/./b", "/a/..", "/%2e%2E/b", "/a/%2e", "/.%2e",
+        "/a%2fb", "/a%5Cb"}) {
+    EXPECT_EQ(Status(Method::kGet, path), 404) << path;
   }
 }
 
 TEST_F(RouterTest, OtherMethodsAreToldWhichAreAllowed) {
   Add("/", {Method::kGet});
   Add("/form", {Method::kPost});
-  const auto router = Create().value();
-  const Router::Match match = router->Find(Method::kDelete, "/");
-  EXPECT_EQ(match.handler, nullptr);
-  EXPECT_EQ(match.response->status(), 405);
-  EXPECT_THAT(TextOf(*match.response), HasSubstr("\r\nAllow: GET, HEAD\r\n"));
-  EXPECT_THAT(TextOf(*router->Find(Method::kGet, "/form").response),
-              HasSubstr("\r\nAllow: POST\r\n"));
+  Create();
+  EXPECT_EQ(Status(Method::kDelete, "/"), 405);
+  EXPECT_EQ(match_.handler, nullptr);
+  EXPECT_EQ(match_.route, 1u);
+  EXPECT_THAT(Answer(Method::kTrace, "/"),
+              HasSubstr("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
+  EXPECT_THAT(Answer(Method::kGet, "/form"),
+              HasSubstr("\r\nAllow: POST, OPTIONS\r\n"));
+}
+
+TEST_F(RouterTest, MethodsOfAPathMayHaveHandlersOfTheirOwn) {
+  Handler* const read = Add("/a", {Method::kGet});
+  Handler* const write = Add("/a", {Method::kPut, Method::kDelete});
+  Create();
+  EXPECT_EQ(Get("/a"), read);
+  EXPECT_EQ(Find(Method::kPut, "/a").handler, write);
+  EXPECT_EQ(match_.route, 2u);
+  EXPECT_THAT(Answer(Method::kPost, "/a"),
+              HasSubstr("\r\nAllow: GET, HEAD, PUT, DELETE, OPTIONS\r\n"));
 }
 
 TEST_F(RouterTest, UnknownMethodsAre501OnEveryPath) {
   Add("/", {Method::kGet});
-  const auto router = Create().value();
-  EXPECT_EQ(router->Find(Method::kUnknown, "/").response->status(), 501);
-  EXPECT_EQ(router->Find(Method::kUnknown, "/b").response->status(), 501);
+  Create();
+  EXPECT_EQ(Status(Method::kUnknown, "/"), 501);
+  EXPECT_EQ(Status(Method::kUnknown, "/b"), 501);
 }
 
 TEST_F(RouterTest, OptionsOfTheServerAreThoseOfAllRoutes) {
   Add("/", {Method::kGet});
   Add("/form", {Method::kPost});
-  const auto router = Create().value();
-  const Router::Match match = router->Find(Method::kOptions, "*");
-  EXPECT_EQ(match.response->status(), 204);
-  EXPECT_THAT(TextOf(*match.response),
-              HasSubstr("\r\nAllow: GET, HEAD, POST\r\n"));
-  EXPECT_THAT(TextOf(*match.response), Not(HasSubstr("Content-Length")));
+  Create();
+  EXPECT_EQ(Status(Method::kOptions, "*"), 204);
+  EXPECT_THAT(Answer(Method::kOptions, "*"),
+              HasSubstr("\r\nAllow: GET, HEAD, POST, OPTIONS\r\n"));
 }
 
-TEST_F(RouterTest, OptionsOfAPathAreTheHandlersBusiness) {
+TEST_F(RouterTest, OptionsOfAPathComeByThemselves) {
   Handler* const root = Add("/", {Method::kOptions});
   Add("/a", {Method::kGet});
-  const auto router = Create().value();
-  EXPECT_EQ(router->Find(Method::kOptions, "/").handler, root);
-  EXPECT_EQ(router->Find(Method::kOptions, "/a").response->status(), 405);
+  Create();
+  EXPECT_EQ(Find(Method::kOptions, "/").handler, root);
+  EXPECT_EQ(Status(Method::kOptions, "/a"), 204);
+  EXPECT_THAT(Answer(Method::kOptions, "/a"),
+              HasSubstr("\r\nAllow: GET, HEAD, OPTIONS\r\n"));
+  EXPECT_EQ(Status(Method::kOptions, "/b"), 404);
 }
 
 TEST_F(RouterTest, WithoutRoutesNothingIsFound) {
-  const auto router = Create().value();
-  EXPECT_EQ(router->Find(Method::kGet, "/").response->status(), 404);
-  EXPECT_THAT(TextOf(*router->Find(Method::kOptions, "*").response),
-              HasSubstr("\r\nAllow: \r\n"));
+  Create();
+  EXPECT_EQ(Status(Method::kGet, "/"), 404);
+  EXPECT_THAT(Answer(Method::kOptions, "*"),
+              HasSubstr("\r\nAllow: OPTIONS\r\n"));
 }
 
-TEST_F(RouterTest, APathMayStandOnlyOnce) {
-  Add("/a", {Method::kGet});
-  Add("/a", {Method::kPost});
-  const absl::Status status = Create().status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(status.message(), "path \"/a\" stands twice");
+// Prefixes and parameters.
+
+TEST_F(RouterTest, APrefixIsAllThatIsBeneath) {
+  Handler* const files = Add("/files/*", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/files/"), files);
+  EXPECT_EQ(match_.below_prefix, "");
+  EXPECT_EQ(Get("/files/a%20b/c"), files);
+  EXPECT_EQ(match_.below_prefix, "a%20b/c");
+  EXPECT_EQ(Get("/files//a"), files);
+  EXPECT_EQ(match_.below_prefix, "/a");
+  EXPECT_EQ(Status(Method::kGet, "/filesystem"), 404);
+  EXPECT_EQ(Status(Method::kGet, "/"), 404);
+}
+
+TEST_F(RouterTest, APrefixWithoutItsSlashIsRedirected) {
+  Add("/files/*", {Method::kGet});
+  Add("//a/*", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/files"), nullptr);
+  EXPECT_EQ(match_.page, nullptr);
+  EXPECT_EQ(match_.route, 1u);
+  // Never to another host.
+  EXPECT_EQ(Status(Method::kGet, "//a"), 404);
+}
+
+TEST_F(RouterTest, ThePrefixOfAllIsTheRoot) {
+  Handler* const all = Add("/*", {Method::kGet});
+  Handler* const one = Add("/one", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/"), all);
+  EXPECT_EQ(Get("/a/b"), all);
+  EXPECT_EQ(match_.below_prefix, "a/b");
+  EXPECT_EQ(Get("/one"), one);
+  EXPECT_EQ(match_.below_prefix, "");
+}
+
+TEST_F(RouterTest, ParametersAreSegments) {
+  Handler* const posts = Add("/users/{user}/posts/{post}", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/users/j%C3%B6rg/posts/7"), posts);
+  EXPECT_EQ(match_.parameter("user"), "j\xC3\xB6rg");
+  EXPECT_EQ(match_.parameter("post"), "7");
+  EXPECT_EQ(match_.parameter("other"), "");
+  for (const char* path : {"/users//posts/7", "/users/a/posts/",
+                           "/users/a/posts", "/users/a/b/posts/7"}) {
+    EXPECT_EQ(Status(Method::kGet, path), 404) << path;
+  }
+}
+
+TEST_F(RouterTest, EachMethodNamesItsOwnParameters) {
+  Add("/{a}", {Method::kGet});
+  Add("/{b}", {Method::kPost});
+  Create();
+  EXPECT_EQ(Find(Method::kGet, "/x").parameter("a"), "x");
+  EXPECT_EQ(Find(Method::kPost, "/x").parameter("b"), "x");
+  EXPECT_EQ(match_.parameter("a"), "");
+}
+
+TEST_F(RouterTest, WhatSaysMostWins) {
+  Handler* const all = Add("/a/*", {Method::kGet});
+  Handler* const parameter = Add("/a/{x}", {Method::kGet});
+  Handler* const literal = Add("/a/b", {Method::kGet});
+  Handler* const beneath = Add("/a/b/*", {Method::kGet});
+  Handler* const deep = Add("/a/{x}/c", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/a/b"), literal);
+  EXPECT_EQ(Get("/a/d"), parameter);
+  EXPECT_EQ(match_.parameter("x"), "d");
+  EXPECT_EQ(Get("/a/b/c"), beneath);
+  EXPECT_EQ(Get("/a/d/c"), deep);
+  // Goes back from where it finds nothing.
+  EXPECT_EQ(Get("/a/d/e"), all);
+  EXPECT_EQ(match_.below_prefix, "d/e");
+  EXPECT_TRUE(match_.parameters.empty());
+}
+
+// Hosts.
+
+TEST_F(RouterTest, RoutesMayBelongToHosts) {
+  Handler* const any = Add("/", {Method::kGet});
+  Handler* const one = Add("/", {Method::kGet}, {"One.example"});
+  Handler* const beneath = Add("/", {Method::kGet}, {"*.example", "b.test"});
+  Create();
+  EXPECT_EQ(Get("/", "one.example"), one);
+  EXPECT_EQ(Get("/", "ONE.example.:8080"), one);
+  EXPECT_EQ(Get("/", "two.example:80"), beneath);
+  EXPECT_EQ(Get("/", "a.one.example"), beneath);
+  EXPECT_EQ(Get("/", "b.test"), beneath);
+  EXPECT_EQ(Get("/", "example"), any);
+  EXPECT_EQ(Get("/", "[::1]:80"), any);
+  EXPECT_EQ(Get("/", ""), any);
+}
+
+TEST_F(RouterTest, WhatAHostDoesNotHaveIsEverybodys) {
+  Handler* const health = Add("/health", {Method::kGet});
+  Add("/", {Method::kGet}, {"a.example"});
+  Create();
+  EXPECT_EQ(Get("/health", "a.example"), health);
+}
+
+TEST_F(RouterTest, NamesItsRoutes) {
+  routes_.push_back({.path = "/a",
+                     .methods = {Method::kGet},
+                     .handler = std::make_unique<IdleHandler>(),
+                     .name = "the a"});
+  Add("/b", {Method::kGet});
+  Create();
+  EXPECT_EQ(router_->route_name(1), "the a");
+  EXPECT_EQ(router_->route_name(2), "/b");
+  EXPECT_EQ(router_->route_name(RouteMatch::kNoRoute), "none");
+}
+
+// What cannot be.
+
+TEST_F(RouterTest, AMethodOfAPathMayStandOnlyOnce) {
+  for (const char* same : {"/a/{x}", "/%61/{y}"}) {
+    routes_.clear();
+    Add("/a/{x}", {Method::kGet, Method::kPut});
+    Add(same, {Method::kHead});
+    const absl::Status status = CreateFails();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(status.message(),
+              absl::StrCat("path \"", same, "\" stands twice"));
+  }
 }
 
 TEST_F(RouterTest, APathStartsWithASlash) {
   for (const char* path : {"a", "", "*"}) {
     routes_.clear();
     Add(path, {Method::kGet});
-    EXPECT_THAT(Create().status().message(),
-                HasSubstr("does not start with /"));
+    EXPECT_THAT(CreateFails().message(), HasSubstr("does not start with /"));
+  }
+}
+
+TEST_F(RouterTest, APathIsOneThatARequestCanHave) {
+  for (const char* path : {"/a/../b", "/%2e", "/a%2Fb", "/%00", "/%zz"}) {
+    routes_.clear();
+    Add(path, {Method::kGet});
+    EXPECT_THAT(CreateFails().message(), HasSubstr("none that a request"))
+        << path;
+  }
+}
+
+TEST_F(RouterTest, AHostIsAName) {
+  for (const char* host : {"", "*", "a.*", "*.*.a"}) {
+    routes_.clear();
+    Add("/", {Method::kGet}, {host});
+    EXPECT_THAT(CreateFails().message(), HasSubstr("is no name")) << host;
   }
 }
 
