@@ -49,12 +49,12 @@ std::string MethodNotAllowed() {
          "405 Method Not Allowed\n";
 }
 
-// To whoever leaves in the middle of a request. Its close is left out, as that
-// of every answer may be.
-std::string EndedWithin() {
-  return "HTTP/1.1 400 Bad Request\r\nDate: DATE\r\n"
+// To whoever leaves in the middle of a request.
+std::string EndedWithin(absl::string_view connection_line) {
+  return absl::StrCat(
+         "HTTP/1.1 400 Bad Request\r\nDate: DATE\r\n", connection_line,
          "Content-Type: text/plain\r\nContent-Length: 58\r\n\r\n"
-         "400 Bad Request: The connection ended within the request.\n";
+         "400 Bad Request: The connection ended within the request.\n");
 }
 
 std::string Repeat(const std::string& text, int times) {
@@ -198,9 +198,11 @@ class Conversation {
   static void DropEndedWithin(std::string& received) {
     const size_t at = received.rfind("HTTP/1.1 400 ");
     if (at == std::string::npos) return;
-    const std::string rest = absl::StrReplaceAll(
-        received.substr(at), {{"Connection: close\r\n", ""}});
-    if (absl::StartsWith(EndedWithin(), rest)) received.resize(at);
+    const std::string rest = received.substr(at);
+    // The line may have been removed, as from every answer.
+    for (const char* line : {"Connection: close\r\n", ""}) {
+      if (absl::StartsWith(EndedWithin(line), rest)) received.resize(at);
+    }
   }
 
   static std::string Shown(absl::string_view text) {
