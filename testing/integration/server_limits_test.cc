@@ -213,7 +213,7 @@ TEST_P(LimitsTest, AnswersAreCountedByRouteAndStatus) {
   EXPECT_EQ(statistics.routes[1].responses[1].Read(), 2u);
   EXPECT_EQ(statistics.routes[1].responses[3].Read(), 1u);
   EXPECT_EQ(statistics.routes[1].latency.Read().count(), 3u);
-  EXPECT_EQ(statistics.routes[0].responses[3].Read(), 1u);
+  EXPECT_EQ(statistics.routes[0].responses[3].Read(), 2u);
   uint64_t all = 0;
   for (const RouteStatistics& route : statistics.routes) {
     for (const Counter& counter : route.responses) all += counter.Read();
