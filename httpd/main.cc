@@ -56,6 +56,7 @@ int main(int argc, char* argv[]) {
     return Fail("--config and --config_text exclude each other");
   }
   const pollux::httpd::LoadedConfig loaded = Load();
+  for (const auto& warning : loaded.warnings) Fail(warning.ToString());
   for (const auto& error : loaded.errors) Fail(error.ToString());
   if (!loaded.ok()) return EXIT_FAILURE;
   if (FLAGS_check) return EXIT_SUCCESS;

@@ -17,7 +17,8 @@ namespace pollux::httpd {
 // Plain values, made by the config loader, which has checked them: each is in
 // its range, each text has the form that HTTP wants, and nothing contradicts
 // another. The defaults below are those of config.proto. Whoever has a Settings
-// owns all of it; any thread. More about each field in config.proto.
+// owns all of it; any thread; equal ones serve alike. More about each field in
+// config.proto.
 
 // A place to accept connections.
 struct ListenerSettings {
@@ -29,11 +30,16 @@ struct ListenerSettings {
   bool defer_accept = false;
   // Such as "cubic"; empty: the machine's. Empty with a unix address.
   std::string congestion_control;
+
+  friend bool operator==(const ListenerSettings&,
+                         const ListenerSettings&) = default;
 };
 
 // Health, readiness and metrics, on an address that is no listener's.
 struct AdminSettings {
   Address address;
+
+  friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 
 // The same answer to everybody.
@@ -45,6 +51,8 @@ struct FixedSettings {
   int status = 200;
   // The value of Cache-Control; empty: no such field.
   std::string cache_control;
+
+  friend bool operator==(const FixedSettings&, const FixedSettings&) = default;
 };
 
 struct RedirectSettings {
@@ -53,10 +61,15 @@ struct RedirectSettings {
   std::string location;
   // 301, 302, 303, 307 or 308.
   int status = 308;
+
+  friend bool operator==(const RedirectSettings&,
+                         const RedirectSettings&) = default;
 };
 
 // Sends requests back: a POST's body, a GET's fields.
-struct EchoSettings {};
+struct EchoSettings {
+  friend bool operator==(const EchoSettings&, const EchoSettings&) = default;
+};
 
 // The files beneath a directory, at what follows the route's prefix.
 struct FilesSettings {
@@ -77,17 +90,25 @@ struct FilesSettings {
   uint64_t max_cached_file_bytes = 64 * 1024;
   // Of all files that this route keeps in memory; 0: none is kept.
   uint64_t cache_bytes = 16 * 1024 * 1024;
+
+  friend bool operator==(const FilesSettings&, const FilesSettings&) = default;
 };
 
 // 200 "ok\n" for as long as the daemon lives.
-struct HealthSettings {};
+struct HealthSettings {
+  friend bool operator==(const HealthSettings&,
+                         const HealthSettings&) = default;
+};
 
 using HandlerSettings =
     std::variant<FixedSettings, RedirectSettings, EchoSettings, FilesSettings,
                  HealthSettings>;
 
 // Takes over a well-formed X-Request-Id or makes one, and answers with it.
-struct RequestIdSettings {};
+struct RequestIdSettings {
+  friend bool operator==(const RequestIdSettings&,
+                         const RequestIdSettings&) = default;
+};
 
 // Cross-origin resource sharing, as the Fetch standard calls it.
 struct CorsSettings {
@@ -104,6 +125,8 @@ struct CorsSettings {
   absl::Duration max_age = absl::Minutes(10);
   // Names of fields of the answer that scripts may read.
   std::vector<std::string> expose_headers;
+
+  friend bool operator==(const CorsSettings&, const CorsSettings&) = default;
 };
 
 struct UserSettings {
@@ -111,6 +134,8 @@ struct UserSettings {
   std::string name;
   // What crypt(5) makes of the password: "$y$", "$6$", "$5$" or "$2b$".
   std::string secret_hash;
+
+  friend bool operator==(const UserSettings&, const UserSettings&) = default;
 };
 
 // RFC 7617.
@@ -119,6 +144,9 @@ struct BasicAuthSettings {
   std::string realm = "restricted";
   // At least one, no name twice.
   std::vector<UserSettings> users;
+
+  friend bool operator==(const BasicAuthSettings&,
+                         const BasicAuthSettings&) = default;
 };
 
 enum class RateLimitScope : uint8_t {
@@ -135,6 +163,9 @@ struct RateLimitSettings {
   absl::Duration per = absl::Seconds(1);
   int burst = 0;
   RateLimitScope scope = RateLimitScope::kPerClient;
+
+  friend bool operator==(const RateLimitSettings&,
+                         const RateLimitSettings&) = default;
 };
 
 // One route. Among the routes whose host fits, an exact path goes before one
@@ -166,6 +197,8 @@ struct RouteSettings {
   std::optional<CorsSettings> cors;
   std::optional<BasicAuthSettings> basic_auth;
   std::optional<RateLimitSettings> rate_limit;
+
+  friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };
 
 struct LimitsSettings {
@@ -184,6 +217,9 @@ struct LimitsSettings {
   // Below it a body that comes, or a reader of an answer, is too slow once its
   // time is over. 0: the time alone decides.
   uint64_t min_rate_bytes_per_second = 500;
+
+  friend bool operator==(const LimitsSettings&,
+                         const LimitsSettings&) = default;
 };
 
 struct TimeoutsSettings {
@@ -199,6 +235,9 @@ struct TimeoutsSettings {
   absl::Duration drain = absl::Seconds(30);
   // For a client whose request was refused to read the answer.
   absl::Duration linger = absl::Seconds(2);
+
+  friend bool operator==(const TimeoutsSettings&,
+                         const TimeoutsSettings&) = default;
 };
 
 enum class AccessLogFormat : uint8_t { kCommon, kCombined, kJson };
@@ -208,6 +247,9 @@ struct AccessLogSettings {
   // is the standard output.
   std::string path = "-";
   AccessLogFormat format = AccessLogFormat::kCommon;
+
+  friend bool operator==(const AccessLogSettings&,
+                         const AccessLogSettings&) = default;
 };
 
 // All of it.
@@ -224,6 +266,8 @@ struct Settings {
   TimeoutsSettings timeouts;
   // Absent: nothing is logged.
   std::optional<AccessLogSettings> access_log;
+
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 }  // namespace pollux::httpd

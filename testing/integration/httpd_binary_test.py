@@ -255,7 +255,7 @@ class FlagsTest(unittest.TestCase):
 
     def test_every_error_has_a_line(self):
         self.assert_fails(
-            run('--config_text=workers: 2\nlistener { address: "a" }\n'
+            run('--config_text=workers: 257\nlistener { address: "a" }\n'
                 'route { path: "b" fixed { status: 99 } }'),
             "--config_text:1:", "--config_text:2:", "--config_text:3:",
             "--config_text:3:")
