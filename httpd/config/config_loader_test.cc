@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -350,36 +349,6 @@ TEST(DefaultConfigTextTest, LoadsAndSaysWhatItIs) {
   EXPECT_EQ(loaded.config.route(0).path(), "/");
   EXPECT_EQ(loaded.config.route(0).fixed().body(), "ha?\n");
   EXPECT_EQ(loaded.config.route(0).fixed().content_type(), "text/plain");
-}
-
-// The first block of the README behind `opening`.
-std::string ReadmeBlock(absl::string_view opening) {
-  const char* runfiles = std::getenv("TEST_SRCDIR");
-  std::ifstream in(absl::StrCat(runfiles == nullptr ? "." : runfiles,
-                                "/pollux/httpd/config/README.md"));
-  std::stringstream readme;
-  readme << in.rdbuf();
-  const std::vector<std::string> parts = absl::StrSplit(readme.str(), opening);
-  if (parts.size() < 2) return "";
-  const std::vector<std::string> block = absl::StrSplit(parts[1], "```\n");
-  return block[0];
-}
-
-TEST(ReadmeTest, ItsExampleLoads) {
-  const LoadedConfig loaded =
-      LoadConfigText(ReadmeBlock("```textproto\n"), "README.md");
-  EXPECT_THAT(Strings(loaded.errors), IsEmpty());
-  EXPECT_EQ(loaded.config.listener_size(), 4);
-  EXPECT_EQ(loaded.config.route_size(), 2);
-}
-
-TEST(ReadmeTest, ItsMessagesAreTrue) {
-  const LoadedConfig loaded = LoadConfigText(
-      "listener { address: '127.0.0.1:99999' }\nroute { path: '/' methds: "
-      "'GET' fixed {} }\nroute { path: '/' fixed { status: ok } }\n",
-      "www.textproto");
-  EXPECT_EQ(absl::StrCat(absl::StrJoin(Strings(loaded.errors), "\n"), "\n"),
-            ReadmeBlock("## Messages\n\n```\n"));
 }
 
 }  // namespace
