@@ -1,8 +1,9 @@
 // Writes FieldReferences() from a descriptor set with comments:
-//   field_reference_generator DESCRIPTOR_SET > field_reference_table.cc
+//   field_reference_generator DESCRIPTOR_SET TABLE
 // Runs in the build, so it has no more dependencies than protoc itself.
 #include <fstream>
 #include <iostream>
+#include <ostream>
 #include <sstream>
 #include <string>
 
@@ -70,7 +71,8 @@ std::string Literal(const std::string& text) {
 }
 
 // Whether every field has a comment.
-bool WriteFields(const Descriptor& type, const std::string& prefix) {
+bool WriteFields(const Descriptor& type, const std::string& prefix,
+                 std::ostream& out) {
   bool is_complete = true;
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
@@ -80,11 +82,11 @@ bool WriteFields(const Descriptor& type, const std::string& prefix) {
       std::cerr << path << " has no comment in config.proto\n";
       is_complete = false;
     }
-    std::cout << "    {" << Literal(path) << ", " << Literal(TypeOf(field))
-              << ", " << Literal(DefaultOf(field)) << ",\n     "
-              << Literal(comment) << "},\n";
+    out << "    {" << Literal(path) << ", " << Literal(TypeOf(field)) << ", "
+        << Literal(DefaultOf(field)) << ",\n     " << Literal(comment)
+        << "},\n";
     if (field.message_type() != nullptr) {
-      is_complete &= WriteFields(*field.message_type(), path + ".");
+      is_complete &= WriteFields(*field.message_type(), path + ".", out);
     }
   }
   return is_complete;
@@ -93,10 +95,14 @@ bool WriteFields(const Descriptor& type, const std::string& prefix) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  if (argc != 3) {
+    std::cerr << "usage: field_reference_generator DESCRIPTOR_SET TABLE\n";
+    return 1;
+  }
   google::protobuf::FileDescriptorSet files;
-  std::ifstream in(argc > 1 ? argv[1] : "", std::ios::binary);
+  std::ifstream in(argv[1], std::ios::binary);
   if (!files.ParseFromIstream(&in)) {
-    std::cerr << "usage: field_reference_generator DESCRIPTOR_SET\n";
+    std::cerr << argv[1] << " is not a descriptor set\n";
     return 1;
   }
   google::protobuf::DescriptorPool pool;
@@ -106,12 +112,13 @@ int main(int argc, char* argv[]) {
     std::cerr << argv[1] << " has no pollux.httpd.Config\n";
     return 1;
   }
-  std::cout << "// Generated from config.proto.\n"
-               "#include \"httpd/config/field_reference.h\"\n\n"
-               "namespace pollux::httpd {\n\n"
-               "absl::Span<const FieldReference> FieldReferences() {\n"
-               "  static constexpr FieldReference kFields[] = {\n";
-  const bool is_complete = WriteFields(*config, "");
-  std::cout << "  };\n  return kFields;\n}\n\n}  // namespace pollux::httpd\n";
-  return is_complete ? 0 : 1;
+  std::ofstream out(argv[2]);
+  out << "// Generated from config.proto.\n"
+         "#include \"httpd/config/field_reference.h\"\n\n"
+         "namespace pollux::httpd {\n\n"
+         "absl::Span<const FieldReference> FieldReferences() {\n"
+         "  static constexpr FieldReference kFields[] = {\n";
+  const bool is_complete = WriteFields(*config, "", out);
+  out << "  };\n  return kFields;\n}\n\n}  // namespace pollux::httpd\n";
+  return is_complete && out.flush() ? 0 : 1;
 }
