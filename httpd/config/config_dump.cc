@@ -1,6 +1,7 @@
 #include "httpd/config/config_dump.h"
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "absl/algorithm/container.h"

@@ -3,18 +3,17 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <ostream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "httpd/config/config_rows.h"
+#include "httpd/config/settings.h"
+#include "httpd/http/request_head.h"
 
 namespace pollux::httpd {
 namespace {
@@ -275,7 +274,7 @@ TEST(LoadConfigFileTest, Good) {
   const std::string path = TemporaryFile("good.textproto", Complete(""));
   const LoadedConfig loaded = LoadConfigFile(path);
   EXPECT_THAT(Strings(loaded.errors), IsEmpty());
-  EXPECT_EQ(loaded.config.route(0).path(), "/a");
+  EXPECT_EQ(loaded.settings.routes[0].path, "/a");
 }
 
 TEST(LoadConfigFileTest, NamesTheFile) {
@@ -343,12 +342,23 @@ TEST(DefaultConfigTextTest, LoadsAndSaysWhatItIs) {
   EXPECT_TRUE(absl::StartsWith(DefaultConfigText(),
                                "# proto-file: httpd/config/config.proto\n# "
                                "proto-message: pollux.httpd.Config\n"));
-  ASSERT_EQ(loaded.config.listener_size(), 1);
-  EXPECT_EQ(loaded.config.listener(0).address(), "127.0.0.1:8080");
-  ASSERT_EQ(loaded.config.route_size(), 1);
-  EXPECT_EQ(loaded.config.route(0).path(), "/");
-  EXPECT_EQ(loaded.config.route(0).fixed().body(), "ha?\n");
-  EXPECT_EQ(loaded.config.route(0).fixed().content_type(), "text/plain");
+  EXPECT_THAT(Strings(loaded.warnings), IsEmpty());
+  const Settings& settings = loaded.settings;
+  ASSERT_EQ(settings.listeners.size(), 1);
+  EXPECT_EQ(settings.listeners[0].address.ToString(), "127.0.0.1:8080");
+  ASSERT_EQ(settings.routes.size(), 3);
+  EXPECT_EQ(settings.routes[0].path, "/");
+  FixedSettings fixed;
+  fixed.body = "ha?\n";
+  EXPECT_EQ(settings.routes[0].handler, HandlerSettings(fixed));
+  EXPECT_EQ(settings.routes[1].path, "/plaintext");
+  fixed.body = "Hello, World!";
+  EXPECT_EQ(settings.routes[1].handler, HandlerSettings(fixed));
+  EXPECT_EQ(settings.routes[2].path, "/echo");
+  EXPECT_EQ(settings.routes[2].handler, HandlerSettings(EchoSettings()));
+  EXPECT_THAT(settings.routes[2].methods,
+              ElementsAre(http::Method::kGet, http::Method::kHead,
+                          http::Method::kPost));
 }
 
 }  // namespace
