@@ -694,7 +694,11 @@ Connection::Deadline Connection::CurrentDeadline() const {
   switch (reading_) {
     case Reading::kHead:
       if (parser_.in_progress()) return Deadline::kHead;
-      return is_unsent ? Deadline::kWrite : Deadline::kIdle;
+      // Usually what is unsent now is sent when this event is over.
+      return is_unsent && server_.options_.write_timeout <
+                              server_.options_.idle_timeout
+                 ? Deadline::kWrite
+                 : Deadline::kIdle;
     case Reading::kBody:
       if (!work_->is_paused) return Deadline::kBody;
       break;
@@ -747,12 +751,18 @@ void Connection::Arm(Deadline deadline) {
 }
 
 void Connection::OnDeadline() {
-  if (armed_for_ == Deadline::kWrite && stream_.unsent_bytes() == 0) {
+  const bool is_unsent = stream_.unsent_bytes() > 0;
+  if (armed_for_ == Deadline::kWrite && !is_unsent) {
     // All was sent, and nobody told. The stream sees to a lingering end.
     if (is_ending()) return;
     const Deadline current = CurrentDeadline();
     progress_then_ = Progress(current);
     return Arm(current);
+  }
+  if (armed_for_ == Deadline::kIdle && is_unsent) {
+    since_ = server_.reactor_.Now();
+    progress_then_ = Progress(Deadline::kWrite);
+    return Arm(Deadline::kWrite);
   }
   if (IsFastEnough()) {
     since_ = server_.reactor_.Now();
