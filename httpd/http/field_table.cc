@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "httpd/http/field.h"
-#include "httpd/http/field_name.h"
 
 namespace pollux::http {
 
@@ -15,9 +14,7 @@ void FieldTable::GrowRoom() {
   auto fields = std::make_unique<Field[]>(2 * full);
   std::copy_n(fields_, full, fields.get());
   more_fields_ = std::move(fields);
-  more_names_ = std::make_unique<FieldName[]>(2 * full);
   fields_ = more_fields_.get();
-  names_ = more_names_.get();
   capacity_ = 2 * full;
 }
 

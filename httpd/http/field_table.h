@@ -68,7 +68,7 @@ class FieldTable {
   const Field* FindNext(FieldName name, const Field* field) const {
     if (!HasSeveral(name)) return nullptr;
     for (size_t i = field - fields_ + 1; i < size_; ++i) {
-      if (names_[i] == name) return fields_ + i;
+      if (FieldNameOf(fields_[i].name) == name) return fields_ + i;
     }
     return nullptr;
   }
@@ -81,18 +81,15 @@ class FieldTable {
   }
 
   std::array<Field, kInlineFields> inline_fields_;
-  std::array<FieldName, kInlineFields> inline_names_ = {};
   size_t size_ = 0;
   size_t capacity_ = kInlineFields;
   // One bit for each name: that it is there, and that it is there again.
   uint64_t known_ = 0;
   uint64_t repeated_ = 0;
   Field* fields_ = inline_fields_.data();
-  FieldName* names_ = inline_names_.data();
   // By name, where it stands first. Of those that are not there, anything.
   std::array<uint32_t, kFieldNames> first_ = {};
   std::unique_ptr<Field[]> more_fields_;
-  std::unique_ptr<FieldName[]> more_names_;
 };
 
 inline void FieldTable::Assign(size_t size) {
@@ -101,7 +98,6 @@ inline void FieldTable::Assign(size_t size) {
   // From the last to the first, so that the first of several stays.
   for (size_t i = size; i-- > 0;) {
     const FieldName name = FieldNameOf(fields_[i].name);
-    names_[i] = name;
     first_[static_cast<size_t>(name)] = static_cast<uint32_t>(i);
     repeated |= known & BitOf(name);
     known |= BitOf(name);
