@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "httpd/http/field.h"
+#include "httpd/http/field_name.h"
 
 namespace pollux::http {
 
@@ -16,6 +17,14 @@ void FieldTable::GrowRoom() {
   more_fields_ = std::move(fields);
   fields_ = more_fields_.get();
   capacity_ = 2 * full;
+}
+
+const Field* FieldTable::FindBehind(FieldName name, const Field* field) const {
+  const auto has_name = [name](const Field& other) {
+    return FieldNameOf(other.name) == name;
+  };
+  const Field* const next = std::find_if(field + 1, end(), has_name);
+  return next == end() ? nullptr : next;
 }
 
 }  // namespace pollux::http

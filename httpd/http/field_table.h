@@ -66,11 +66,7 @@ class FieldTable {
   // The next of that name behind `field`, which is one of them; nullptr if it
   // was the last.
   const Field* FindNext(FieldName name, const Field* field) const {
-    if (!HasSeveral(name)) return nullptr;
-    for (size_t i = field - fields_ + 1; i < size_; ++i) {
-      if (FieldNameOf(fields_[i].name) == name) return fields_ + i;
-    }
-    return nullptr;
+    return HasSeveral(name) ? FindBehind(name, field) : nullptr;
   }
 
  private:
@@ -79,6 +75,8 @@ class FieldTable {
   static constexpr uint64_t BitOf(FieldName name) {
     return uint64_t{1} << static_cast<unsigned>(name);
   }
+
+  const Field* FindBehind(FieldName name, const Field* field) const;
 
   std::array<Field, kInlineFields> inline_fields_;
   size_t size_ = 0;
