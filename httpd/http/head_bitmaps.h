@@ -29,7 +29,7 @@ struct HeadBitmaps {
   // from any byte on can be read.
   uint64_t separators[kWords + 1];
 
-  // Control characters but HTAB, CR and DEL among them (RFC 9110 §5.5): those
+  // Control characters but HTAB and CR, DEL among them (RFC 9110 §5.5): those
   // of the last word, and the number of those in the words before.
   uint64_t last_controls;
   size_t earlier_controls;
@@ -52,8 +52,8 @@ ScanKernel BestScanKernel();
 
 // Fills the bitmaps with the first bytes of `message`, word by word, up to the
 // one in which a CR stands two bytes behind another CR, as in a blank line.
-// False if none has by the end of the message or kMaxBytes. The bits of bytes that are not
-// there are zeros. Reads no byte outside of `message`. Any thread.
+// False if none has by the end of the message or kMaxBytes. The bits of bytes
+// that are not there are zeros. Reads no byte outside of `message`. Any thread.
 [[nodiscard]] bool FillBitmaps(ScanKernel kernel, absl::string_view message,
                                HeadBitmaps& bitmaps);
 

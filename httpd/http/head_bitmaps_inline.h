@@ -40,7 +40,8 @@ constexpr void Add(Nibbles& nibbles, int bit, uint32_t rows, uint32_t columns) {
   }
 }
 
-// Classes 0 to 4 are plain bytes, 5 to 7 are control characters.
+// Classes 0 to 4 are plain bytes, 5 to 7 control characters; separators, CR
+// among them, are in none.
 inline constexpr Nibbles kHeadNibbles = [] {
   Nibbles nibbles;
   Add(nibbles, 0, 1 << 2, 0b0110'1100'1101'0010);           // !$&'*+-.
@@ -48,7 +49,7 @@ inline constexpr Nibbles kHeadNibbles = [] {
   Add(nibbles, 2, 1 << 4 | 1 << 6, 0b1111'1111'1111'1110);  // A to O, a to o
   Add(nibbles, 3, 1 << 5 | 1 << 7, 0b0000'0111'1111'1111);  // P to Z, p to z
   Add(nibbles, 4, 1 << 5, 1 << 15);                         // _
-  Add(nibbles, 5, 1 << 0, 0b1111'1101'1111'1111);           // All but HTAB
+  Add(nibbles, 5, 1 << 0, 0b1101'1101'1111'1111);  // All but HTAB and CR
   Add(nibbles, 6, 1 << 1, 0b1111'1111'1111'1111);
   Add(nibbles, 7, 1 << 7, 1 << 15);  // DEL
   return nibbles;
@@ -81,7 +82,7 @@ class BitmapWriter {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Append(const Word& word) {
     const uint64_t crs = word.carriage_returns;
     bitmaps_.carriage_returns[words_] = crs;
-    bitmaps_.separators[words_] = word.separators | crs;
+    bitmaps_.separators[words_] = word.separators;
     ++words_;
     earlier_controls_ += std::popcount(last_controls_);
     last_controls_ = word.controls;

@@ -25,7 +25,7 @@ bool IsPlain(unsigned char byte) {
 }
 
 bool IsControl(unsigned char byte) {
-  return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+  return (byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7f;
 }
 
 // What FillBitmaps() promises, one byte at a time and from the RFC's words.
@@ -52,9 +52,7 @@ Expected Classify(absl::string_view message) {
       expected.has_blank_line |= i >= 2 && message[i - 2] == '\r';
     }
     if (IsControl(byte)) expected.controls.back() |= bit;
-    if (byte == '\r' || (!IsPlain(byte) && !IsControl(byte))) {
-      expected.separators.back() |= bit;
-    }
+    if (!IsPlain(byte) && !IsControl(byte)) expected.separators.back() |= bit;
   }
   return expected;
 }

@@ -78,8 +78,8 @@ class FirstError {
 };
 
 // Each of these reads the fields of one name, which are there. All but Host's
-// are functions of their own: a request without them should not pay for entering
-// them.
+// are functions of their own: a request without them should not pay for
+// entering them.
 
 void ReadHost(HostCheck host_check, RequestHead& head, FirstError& first) {
   const Field* const host = head.fields.Find(FieldName::kHost);
@@ -93,7 +93,8 @@ void ReadHost(HostCheck host_check, RequestHead& head, FirstError& first) {
   }
 }
 
-ABSL_ATTRIBUTE_NOINLINE void ReadContentLength(RequestHead& head, FirstError& first) {
+ABSL_ATTRIBUTE_NOINLINE void ReadContentLength(RequestHead& head,
+                                               FirstError& first) {
   const Field* const length = head.fields.Find(FieldName::kContentLength);
   head.body_framing = BodyFraming::kContentLength;
   if (!ParseContentLength(length->value, head.content_length)) {
@@ -124,7 +125,8 @@ ParseError JudgeTransferEncoding(const RequestHead& head) {
                            : ParseError::kNone;
 }
 
-ABSL_ATTRIBUTE_NOINLINE void ReadTransferEncoding(RequestHead& head, FirstError& first) {
+ABSL_ATTRIBUTE_NOINLINE void ReadTransferEncoding(RequestHead& head,
+                                                  FirstError& first) {
   head.body_framing = BodyFraming::kChunked;
   first.Add(JudgeTransferEncoding(head),
             *head.fields.Find(FieldName::kTransferEncoding));

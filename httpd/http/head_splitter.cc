@@ -133,26 +133,27 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline size_t FindSeparator(
 }
 
 // Whether the only control characters in front of the CR at `last`, which is in
-// the last word, are the CRLFs of `lines` lines, of which is known that they
-// are there.
+// the last word, are CRs and the LFs of `lines` lines, of which is known that
+// they are there.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool HasOnlyLineEnds(
     const HeadBitmaps& bitmaps, size_t last, size_t lines) {
   const uint64_t before = (uint64_t{1} << last % kBitsPerWord) - 1;
   return bitmaps.earlier_controls +
              std::popcount(bitmaps.last_controls & before) ==
-         2 * lines;
+         lines;
 }
 
-// Whether the value between the colon and the CR at `line_end` is one space and
-// something that is white space neither in front nor at its end, as nearly all
-// are. Of the bytes that may be there only white space is not above a space.
+// Whether a colon stands at `colon` and then, up to the CR at `line_end`, one
+// space and something that is white space neither in front nor at its end, as
+// in nearly every field. Of the bytes that may be there only white space is not
+// above a space.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool HasPlainValue(const char* bytes,
                                                        size_t colon,
                                                        size_t line_end) {
   const auto is_visible = [](char byte) {
     return static_cast<unsigned char>(byte) > ' ';
   };
-  return bytes[colon + 1] == ' ' && is_visible(bytes[colon + 2]) &&
+  return memcmp(bytes + colon, ": ", 2) == 0 && is_visible(bytes[colon + 2]) &&
          is_visible(bytes[line_end - 1]);
 }
 
@@ -211,17 +212,18 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline PlainHead Split(const HeadBitmaps& bitmaps,
     const size_t line = line_end + 2;
     line_end = line_ends.Next();
     if (line_end == line) break;
-    const size_t colon = FindSeparator(bitmaps, line);
     // CR is a separator, so a colon is not behind it.
-    if (colon == line || bytes[colon] != ':' || next == end) return {};
+    const size_t colon = FindSeparator(bitmaps, line);
+    if (colon == line || next == end) return {};
     next->name = absl::string_view(bytes + line, colon - line);
-    absl::string_view value(bytes + colon + 1, line_end - colon - 1);
     if (ABSL_PREDICT_TRUE(HasPlainValue(bytes, colon, line_end))) {
-      value.remove_prefix(1);
+      next->value = absl::string_view(bytes + colon + 2, line_end - colon - 2);
+    } else if (bytes[colon] == ':') {
+      next->value =
+          TrimOws(absl::string_view(bytes + colon + 1, line_end - colon - 1));
     } else {
-      value = TrimOws(value);
+      return {};
     }
-    next->value = value;
     ++next;
   }
   const size_t head_bytes = line_end + 2;
@@ -262,7 +264,7 @@ ABSL_ATTRIBUTE_NOINLINE PlainHead SplitWith(ScanKernel kernel,
 }  // namespace
 
 PlainHead SplitPlainHead(ScanKernel kernel, absl::string_view message,
-                      const HeadLimits& limits, RequestHead& head) {
+                         const HeadLimits& limits, RequestHead& head) {
   constexpr size_t kShortestHead =
       absl::string_view("A / HTTP/1.0\r\n\r\n").size();
   // So that a byte stands behind every CR.
