@@ -25,6 +25,9 @@
 namespace pollux::http {
 namespace {
 
+// Bytes are read several at a time, and bits from any byte on.
+static_assert(std::endian::native == std::endian::little);
+
 constexpr size_t kBitsPerWord = HeadBitmaps::kBitsPerWord;
 constexpr absl::string_view kVersionShape = "HTTP/1.1";
 
@@ -120,16 +123,24 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline size_t SplitRequestLine(
   return head.method == Method::kConnect ? 0 : line_end;
 }
 
-// The position of the first separator from `from` on if it is within 63 bytes;
-// else the 63rd byte behind `from`, which may be one.
+// The position of the first separator from `from` on if it is within 56 bytes;
+// else the 56th byte behind `from`, which may be one.
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline size_t FindSeparator(
     const HeadBitmaps& bitmaps, size_t from) {
-  const uint64_t* const words = bitmaps.separators + from / kBitsPerWord;
-  // Two shifts up, since one by 64 bits is undefined.
-  const uint64_t bits =
-      words[0] >> from % kBitsPerWord | words[1] << 1 << ~from % kBitsPerWord;
+  const uint64_t* const words = bitmaps.separators;
+  uint64_t bits;
+  if (from < kBitsPerWord) {
+    // Words that were stored a moment ago can be had at once only as they were
+    // stored. Two shifts up, since one by 64 bits is undefined.
+    bits = words[0] >> from | words[1] << 1 << ~from % kBitsPerWord;
+  } else {
+    // Those behind have had time. From any byte on, it takes half as much.
+    memcpy(&bits, reinterpret_cast<const char*>(words) + from / 8,
+           sizeof(bits));
+    bits >>= from % 8;
+  }
   // A bit that is there for sure saves asking whether one is.
-  return from + std::countr_zero(bits | uint64_t{1} << 63);
+  return from + std::countr_zero(bits | uint64_t{1} << 56);
 }
 
 // Whether the only control characters in front of the CR at `last`, which is in
@@ -165,9 +176,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool AreDigits(const char* end,
   memcpy(&word, end - sizeof(word), sizeof(word));
   // Of a digit, 0 to 9.
   word ^= 0x3030'3030;
-  const size_t other_bits = 8 * (sizeof(word) - size);
-  word = std::endian::native == std::endian::little ? word >> other_bits
-                                                    : word << other_bits;
+  word >>= 8 * (sizeof(word) - size);
   // 6 more carry out of a byte's low half if it was above 9. A carry out of the
   // whole byte comes from one that was too large itself.
   return ((word | (word + 0x0606'0606)) & 0xf0f0'f0f0) == 0;
