@@ -18,7 +18,7 @@ namespace pollux::http {
 // nobody compares strings to find one. Its views are the caller's: they live as
 // long as the bytes that they point into.
 //
-// About 1.3 KB, made once and used for one head after another; whoever parses
+// About 1.2 KB, made once and used for one head after another; whoever parses
 // owns it. Up to kInlineFields fields allocate nothing; a longer list doubles
 // the memory, which is kept. Belongs to one thread at a time.
 class FieldTable {
