@@ -80,11 +80,12 @@ int main(int argc, char* argv[]) {
   pollux::Kernel& kernel =
       FLAGS_trace ? static_cast<pollux::Kernel&>(tracing_kernel) : linux_kernel;
   absl::StatusOr<std::unique_ptr<pollux::Daemon>> daemon =
-      pollux::Daemon::Create(kernel, loaded.config);
+      pollux::Daemon::Create(kernel, loaded.settings);
   if (!daemon.ok()) return Fail(std::string(daemon.status().message()));
-  std::fputs(
-      pollux::StartupMessage(loaded.config, (*daemon)->addresses()).c_str(),
-      stdout);
+  std::fputs(pollux::StartupMessage(loaded.settings, (*daemon)->addresses(),
+                                    (*daemon)->admin_address())
+                 .c_str(),
+             stdout);
   std::fflush(stdout);
   (*daemon)->Run();
   return EXIT_SUCCESS;
