@@ -32,16 +32,19 @@ absl::StatusOr<std::unique_ptr<Handler>> MakeHandler(
       if (!response.ok()) return response.status();
       return std::make_unique<FixedHandler>(*std::move(response));
     }
-    case httpd::Route::HANDLER_NOT_SET:
+    default:
       break;
   }
-  return absl::InvalidArgumentError("a route has no handler");
+  return absl::InvalidArgumentError("this handler is not supported yet");
 }
 
 absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
     const httpd::Config& config) {
   std::vector<Route> routes;
   for (const httpd::Route& route : config.route()) {
+    if (route.has_prefix()) {
+      return absl::InvalidArgumentError("prefix is not supported yet");
+    }
     absl::StatusOr<std::unique_ptr<Handler>> handler = MakeHandler(route);
     if (!handler.ok()) return handler.status();
     routes.push_back({route.path(), Methods(route), *std::move(handler)});

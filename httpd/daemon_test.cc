@@ -97,8 +97,8 @@ TEST_P(DaemonTest, AllowsTheMethodsThatItsConfigurationSays) {
   const auto daemon = Create(kConfig).value();
   TestClient client = Connect(*daemon);
   client.Write(Post("/", "") + Get("/form"));
-  EXPECT_EQ(client.ReadResponse().Field("Allow"), "GET, HEAD");
-  EXPECT_EQ(client.ReadResponse().Field("Allow"), "POST");
+  EXPECT_EQ(client.ReadResponse().Field("Allow"), "GET, HEAD, OPTIONS");
+  EXPECT_EQ(client.ReadResponse().Field("Allow"), "POST, OPTIONS");
 }
 
 TEST_P(DaemonTest, ListensAtEachAddress) {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "httpd/config/config_loader.h"
+#include "httpd/config/field_reference.h"
 #include "httpd/daemon.h"
 #include "httpd/startup_message.h"
 #include "httpd/user_path.h"
@@ -20,6 +21,9 @@
 DEFINE_string(config, "", "File with the configuration, as protobuf text.");
 DEFINE_string(config_text, "", "The configuration itself, as protobuf text.");
 DEFINE_bool(check, false, "Check the configuration and exit: 0 or 1.");
+DEFINE_bool(dump_config, false,
+            "Show each value in effect and where it came from, and exit.");
+DEFINE_string(explain, "", "Say what a field is, such as max_head, and exit.");
 DEFINE_bool(trace, false, "Show each system call on the standard error.");
 
 namespace {
@@ -27,6 +31,13 @@ namespace {
 int Fail(const std::string& message) {
   std::fputs(absl::StrCat("httpd: ", message, "\n").c_str(), stderr);
   return EXIT_FAILURE;
+}
+
+int Explain(const std::string& field) {
+  const absl::StatusOr<std::string> text = pollux::httpd::ExplainField(field);
+  if (!text.ok()) return Fail(std::string(text.status().message()));
+  std::fputs(text->c_str(), stdout);
+  return EXIT_SUCCESS;
 }
 
 // Whether the flag stands on the command line: empty is not absent.
@@ -55,10 +66,13 @@ int main(int argc, char* argv[]) {
   if (IsGiven("config") && IsGiven("config_text")) {
     return Fail("--config and --config_text exclude each other");
   }
+  if (IsGiven("explain")) return Explain(FLAGS_explain);
   const pollux::httpd::LoadedConfig loaded = Load();
+  for (const auto& warning : loaded.warnings) Fail(warning.ToString());
   for (const auto& error : loaded.errors) Fail(error.ToString());
   if (!loaded.ok()) return EXIT_FAILURE;
-  if (FLAGS_check) return EXIT_SUCCESS;
+  if (FLAGS_dump_config) std::fputs(loaded.effective_text.c_str(), stdout);
+  if (FLAGS_check || FLAGS_dump_config) return EXIT_SUCCESS;
 
   pollux::LinuxKernel linux_kernel;
   pollux::SyscallPrinter trace(stderr);

@@ -32,9 +32,28 @@ std::string DescribeMethods(const httpd::Route& route) {
   return absl::StrJoin(methods, ", ");
 }
 
+std::string DescribeHandler(const httpd::Route& route) {
+  switch (route.handler_case()) {
+    case httpd::Route::kFixed:
+      return DescribeFixed(route.fixed());
+    case httpd::Route::kRedirect:
+      return absl::StrCat("redirect to ", route.redirect().location());
+    case httpd::Route::kEcho:
+      return "echo";
+    case httpd::Route::kFiles:
+      return absl::StrCat("files of ", route.files().root());
+    case httpd::Route::kHealth:
+      return "health";
+    case httpd::Route::HANDLER_NOT_SET:
+      break;
+  }
+  return "";
+}
+
 std::string DescribeRoute(const httpd::Route& route) {
-  return absl::StrCat("  ", route.path(), "  ", DescribeMethods(route), "  ",
-                      DescribeFixed(route.fixed()), "\n");
+  return absl::StrCat("  ", route.path(), route.prefix(), "  ",
+                      DescribeMethods(route), "  ", DescribeHandler(route),
+                      "\n");
 }
 
 }  // namespace

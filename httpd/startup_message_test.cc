@@ -34,7 +34,9 @@ TEST(StartupMessageTest, SaysWhereTheDefaultConfigurationServes) {
   EXPECT_EQ(StartupMessage(loaded.config,
                            Addresses({loaded.config.listener(0).address()})),
             "http://127.0.0.1:8080/\n"
-            "  /  GET, HEAD  200 text/plain \"ha?\\n\"\n");
+            "  /  GET, HEAD  200 text/plain \"ha?\\n\"\n"
+            "  /plaintext  GET, HEAD  200 text/plain \"Hello, World!\"\n"
+            "  /echo  GET, POST, HEAD  echo\n");
 }
 
 TEST(StartupMessageTest, ShowsAUrlForEachAddressThatHasOne) {

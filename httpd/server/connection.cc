@@ -156,9 +156,7 @@ size_t Connection::ReadHead(absl::string_view input) {
     case http::ParseOutcome::Kind::kNeedMore:
       return 0;
     case http::ParseOutcome::Kind::kError:
-      method_ = http::Method::kGet;
-      asked_at_ = server_.reactor_.Now();
-      written_before_ = written_bytes_;
+      BeginWithoutHead();
       Refuse(server_.RefusalFor(outcome.error));
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
@@ -166,6 +164,14 @@ size_t Connection::ReadHead(absl::string_view input) {
       return outcome.bytes;
   }
   return 0;
+}
+
+// Of a head that is not whole, nobody knows that it asks for no body.
+void Connection::BeginWithoutHead() {
+  method_ = http::Method::kGet;
+  route_ = RouteMatch::kNoRoute;
+  asked_at_ = server_.reactor_.Now();
+  written_before_ = written_bytes_;
 }
 
 void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
@@ -616,12 +622,7 @@ void Connection::OnEndOfInput() {
   if (is_ending()) return;
   if (reading_ == Reading::kBody || parser_.in_progress()) {
     // In the middle of a request, which will never be whole.
-    if (reading_ == Reading::kHead) {
-      method_ = http::Method::kGet;
-      asked_at_ = server_.reactor_.Now();
-      written_before_ = written_bytes_;
-      route_ = RouteMatch::kNoRoute;
-    }
+    if (reading_ == Reading::kHead) BeginWithoutHead();
     Refuse(server_.truncated_request_.As(PageFormat::kText));
   } else {
     // Answers that are due still go out (half-close). While one is awaited
@@ -694,7 +695,11 @@ Connection::Deadline Connection::CurrentDeadline() const {
   switch (reading_) {
     case Reading::kHead:
       if (parser_.in_progress()) return Deadline::kHead;
-      return is_unsent ? Deadline::kWrite : Deadline::kIdle;
+      // Usually what is unsent now is sent when this event is over.
+      return is_unsent && server_.options_.write_timeout <
+                              server_.options_.idle_timeout
+                 ? Deadline::kWrite
+                 : Deadline::kIdle;
     case Reading::kBody:
       if (!work_->is_paused) return Deadline::kBody;
       break;
@@ -747,12 +752,18 @@ void Connection::Arm(Deadline deadline) {
 }
 
 void Connection::OnDeadline() {
-  if (armed_for_ == Deadline::kWrite && stream_.unsent_bytes() == 0) {
+  const bool is_unsent = stream_.unsent_bytes() > 0;
+  if (armed_for_ == Deadline::kWrite && !is_unsent) {
     // All was sent, and nobody told. The stream sees to a lingering end.
     if (is_ending()) return;
     const Deadline current = CurrentDeadline();
     progress_then_ = Progress(current);
     return Arm(current);
+  }
+  if (armed_for_ == Deadline::kIdle && is_unsent) {
+    since_ = server_.reactor_.Now();
+    progress_then_ = Progress(Deadline::kWrite);
+    return Arm(Deadline::kWrite);
   }
   if (IsFastEnough()) {
     since_ = server_.reactor_.Now();
@@ -773,11 +784,7 @@ void Connection::OnTooSlow() {
       break;
     case Deadline::kHead:
       statistics.of(TimeoutKind::kHead).Add();
-      // Of a head that is not whole, nobody knows that it asks for no body.
-      method_ = http::Method::kGet;
-      route_ = RouteMatch::kNoRoute;
-      asked_at_ = since_;
-      written_before_ = written_bytes_;
+      BeginWithoutHead();
       Refuse(server_.request_timeout_.As(PageFormat::kText));
       break;
     case Deadline::kBody:

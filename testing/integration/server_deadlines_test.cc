@@ -172,6 +172,7 @@ TEST_P(DeadlinesTest, ABodyThatStopsGets408) {
 
 TEST_P(DeadlinesTest, R19ABodyThatDribblesGets408) {
   options_.body_timeout = kSoon;
+  options_.min_bytes_per_second = 100'000;
   TestClient client = Connect();
   std::string answer;
   EXPECT_LT(DribbleUntilAnswered(client, Post("/form", std::string(1000, 'a')),
