@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -21,24 +22,31 @@ namespace {
 
 constexpr int kDrainSignals[] = {SIGTERM, SIGINT, SIGQUIT};
 
-// Descriptors that are no connections: listeners, logs, files that are sent.
+// Descriptors that are no connections: the loop's, listeners, logs.
 constexpr uint64_t kReservedDescriptors = 64;
-
-// How long the kernel keeps a connection that sends nothing to itself.
-constexpr absl::Duration kDeferAccept = absl::Seconds(10);
 
 // The admin address is for few and short questions, whatever else is going on.
 constexpr size_t kMaxAdminConnections = 64;
 
+// How long the kernel keeps a connection that sends nothing to itself.
+constexpr absl::Duration kDeferAccept = absl::Seconds(10);
+
 // As many as there are descriptors for; a part of them stays free.
-size_t MaxConnections(Kernel& kernel, const httpd::LimitsSettings& limits) {
-  if (limits.max_connections.has_value()) return *limits.max_connections;
+size_t MaxConnections(Kernel& kernel, const httpd::Settings& settings) {
+  if (settings.limits.max_connections.has_value()) {
+    return *settings.limits.max_connections;
+  }
   rlimit descriptors = {};
   const SysResult result = kernel.GetRLimit(RLIMIT_NOFILE, descriptors);
   if (!result.ok() || descriptors.rlim_cur == RLIM_INFINITY) return 0;
-  const uint64_t reserved =
-      std::min<uint64_t>(kReservedDescriptors, descriptors.rlim_cur / 2);
-  return descriptors.rlim_cur - reserved;
+  uint64_t reserved = kReservedDescriptors + kMaxAdminConnections;
+  for (const httpd::RouteSettings& route : settings.routes) {
+    if (std::holds_alternative<httpd::FilesSettings>(route.handler)) {
+      reserved += kOpenFilesOfARoute;
+    }
+  }
+  return descriptors.rlim_cur -
+         std::min<uint64_t>(reserved, descriptors.rlim_cur / 2);
 }
 
 HttpServer::Options ServerOptions(Kernel& kernel,
@@ -51,7 +59,7 @@ HttpServer::Options ServerOptions(Kernel& kernel,
                          .max_request_line_bytes = limits.max_target_bytes,
                          .max_fields = limits.max_fields};
   options.max_body_bytes = limits.max_body_bytes;
-  options.max_connections = MaxConnections(kernel, limits);
+  options.max_connections = MaxConnections(kernel, settings);
   options.max_connections_per_client =
       limits.max_connections_per_client.value_or(0);
   options.max_buffered_bytes = limits.max_buffered_bytes;
