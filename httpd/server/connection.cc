@@ -215,6 +215,22 @@ void Connection::Handle(const http::RequestHead& head) {
   }
 }
 
+void Connection::HandOn(pollux::Handler& handler, const Request& request) {
+  // The rest is OnHead()'s.
+  if (head_ != nullptr) return handler.Handle(request, MakeResponder());
+  ResumeBody();
+  // That may have come to the connection's end.
+  if (is_ending() || !stream_.is_open()) return;
+  head_ = &request.head();
+  handler.Handle(request, MakeResponder());
+  // Nothing comes that would say it later.
+  if (stream_.is_open() && !is_ending() && reading_ == Reading::kWhole &&
+      work_ != nullptr && work_->receiver != nullptr) {
+    work_->receiver->OnBodyEnd();
+  }
+  head_ = nullptr;
+}
+
 void Connection::RedirectToFolder(const http::RequestHead& head) {
   Response response;
   response.head.status = 308;

@@ -104,6 +104,7 @@ class Connection final : private Stream::Handler, private Exchange {
   void RespondStatus(int status) override;
   void BeginStream(ResponseHead head,
                    std::optional<uint64_t> body_bytes) override;
+  void HandOn(pollux::Handler& handler, const Request& request) override;
   void WriteStream(absl::string_view bytes) override;
   bool IsStreamHigh() const override { return stream_.is_output_high(); }
   void FinishStream(absl::Span<const http::Field> trailers) override;
