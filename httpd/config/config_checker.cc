@@ -1,368 +1,783 @@
 #include "httpd/config/config_checker.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/algorithm/container.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 #include "httpd/config/config.pb.h"
 #include "httpd/config/config_parser.h"
-#include "httpd/config/did_you_mean.h"
-#include "httpd/config/text_source.h"
+#include "httpd/config/field_checks.h"
+#include "httpd/config/text_checks.h"
+#include "httpd/http/request_head.h"
 #include "reactor/net/address.h"
 
 namespace pollux::httpd {
 namespace {
 
-// RFC 9110 §9.3 and RFC 5789, without CONNECT and TRACE.
-constexpr absl::string_view kMethods[] = {"GET",    "HEAD",    "POST", "PUT",
-                                          "DELETE", "OPTIONS", "PATCH"};
-
 constexpr int kMaxBacklog = 65535;
+constexpr int kMaxWorkers = 256;
+constexpr int kMaxConnections = 1000000;
+constexpr int kMaxFields = 10000;
+constexpr int kMaxRequests = 1000000;
 
 // Final responses (RFC 9110 §15); interim ones are the framing's business.
 constexpr int kMinStatus = 200;
 constexpr int kMaxStatus = 599;
 
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text), "\"");
-}
+constexpr int kRedirectStatuses[] = {301, 302, 303, 307, 308};
 
-bool IsAlphanumeric(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c));
-}
+// Shorter, and clients that reuse their connections find them closed.
+constexpr absl::Duration kShortIdle = absl::Seconds(1);
+// systemd's DefaultTimeoutStopSec; Kubernetes waits 30 s.
+constexpr absl::Duration kLongDrain = absl::Seconds(90);
 
-bool IsHexDigit(char c) {
-  return absl::ascii_isxdigit(static_cast<unsigned char>(c));
-}
-
-// RFC 9110 §5.6.2.
-bool IsToken(absl::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return IsAlphanumeric(c) || absl::StrContains("!#$%&'*+-.^_`|~", c);
-  });
-}
-
-// Visible ASCII characters with blanks between them (RFC 9110 §5.5, without
-// its obsolete bytes beyond ASCII).
-bool IsFieldValue(absl::string_view text) {
-  return text == absl::StripAsciiWhitespace(text) &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isprint(static_cast<unsigned char>(c)) ||
-                  c == '\t';
-         });
-}
-
-// type "/" subtype, then perhaps parameters (RFC 9110 §8.3.1). Parameters are
-// not looked at: nobody depends on them but the client.
-bool IsMediaType(absl::string_view text) {
-  const absl::string_view essence =
-      absl::StripTrailingAsciiWhitespace(text.substr(0, text.find(';')));
-  const size_t slash = essence.find('/');
-  return slash != absl::string_view::npos &&
-         IsToken(essence.substr(0, slash)) &&
-         IsToken(essence.substr(slash + 1));
-}
-
-// RFC 3986 §3.3, but for "%".
-bool IsPathCharacter(char c) {
-  return IsAlphanumeric(c) || absl::StrContains("/-._~!$&'()*+,;=:@", c);
-}
-
-// With "%20" for " ", and so on.
-std::string PercentEncoded(absl::string_view path) {
-  std::string encoded;
-  for (char c : path) {
-    if (IsPathCharacter(c) || c == '%') {
-      encoded.push_back(c);
-    } else {
-      absl::StrAppendFormat(&encoded, "%%%02X", static_cast<uint8_t>(c));
-    }
-  }
-  return encoded;
-}
-
-bool IsPercentOfTwoDigits(absl::string_view path, size_t percent) {
-  return percent + 2 < path.size() && IsHexDigit(path[percent + 1]) &&
-         IsHexDigit(path[percent + 2]);
-}
-
-// What is wrong with the "%"s of a path, to be put behind its name; or "".
-std::string DescribeBadPercent(absl::string_view path) {
-  for (size_t at = path.find('%'); at != absl::string_view::npos;
-       at = path.find('%', at + 1)) {
-    if (!IsPercentOfTwoDigits(path, at)) {
-      return "has a \"%\" without two hexadecimal digits behind it: write "
-             "\"%25\" for a \"%\"";
-    }
-    if (path.substr(at, 3) == "%00") {
-      return "has a \"%00\": requests with one are refused";
-    }
-  }
-  return "";
-}
-
-// What is wrong with a route's path, to be put behind its name; or "".
-std::string DescribeBadPath(absl::string_view path) {
-  if (path.empty()) return "is empty: the shortest is \"/\"";
-  if (path.front() != '/') {
-    return absl::StrCat("does not start with \"/\": write ",
-                        Quoted(PercentEncoded(absl::StrCat("/", path))));
-  }
-  const size_t end = path.find_first_of("?#");
-  if (end != absl::string_view::npos) {
-    return absl::StrCat("has a \"", path.substr(end, 1),
-                        "\", where a request's path ends: write ",
-                        Quoted(PercentEncoded(path.substr(0, end))));
-  }
-  const std::string bad_percent = DescribeBadPercent(path);
-  if (!bad_percent.empty()) return bad_percent;
-  const std::string encoded = PercentEncoded(path);
-  if (encoded == path) return "";
-  return absl::StrCat(
-      "has characters that a request's path cannot have: write ",
-      Quoted(encoded));
-}
-
-// What is wrong with a method; or "".
-std::string DescribeBadMethod(absl::string_view method) {
-  const std::string capitals = absl::AsciiStrToUpper(method);
-  if (capitals == "CONNECT") {
-    return "method \"CONNECT\" cannot be routed: it asks a proxy for a tunnel, "
-           "and this is no proxy";
-  }
-  if (capitals == "TRACE") {
-    return "method \"TRACE\" cannot be routed: it would send cookies and "
-           "credentials back to scripts that must not see them";
-  }
-  if (absl::c_linear_search(kMethods, method)) return "";
-  const std::string unknown =
-      absl::StrCat("unknown method ", Quoted(method), ": ");
-  if (absl::c_linear_search(kMethods, capitals)) {
-    return absl::StrCat(unknown, "methods are in capitals, write \"", capitals,
-                        "\"");
-  }
-  const absl::string_view meant = DidYouMean(method, kMethods);
-  if (!meant.empty()) {
-    return absl::StrCat(unknown, "did you mean \"", meant, "\"?");
-  }
-  return absl::StrCat(unknown, "the methods are ",
-                      absl::StrJoin(kMethods, ", "));
-}
+constexpr TextRange kTimeouts = {"1ms", "24h"};
+constexpr TextRange kLingers = {"1ms", "1m"};
+constexpr TextRange kMaxAges = {"0s", "24h"};
+constexpr TextRange kHeads = {"256B", "1MiB"};
+constexpr TextRange kTargets = {"64B", "1MiB"};
+constexpr TextRange kSizes = {"0", "1TiB"};
+constexpr TextRange kRates = {"0", "1GiB"};
 
 // RFC 9110 §15.3.5, §15.3.6 and §15.4.5.
 bool IsStatusWithoutBody(int status) {
   return status == 204 || status == 205 || status == 304;
 }
 
-std::string HandlerNames() {
+std::vector<int> HandlerFields() {
   const google::protobuf::OneofDescriptor& handler =
       *Route::descriptor()->FindOneofByName("handler");
-  std::vector<std::string> names;
+  std::vector<int> fields;
   for (int i = 0; i < handler.field_count(); ++i) {
-    names.push_back(handler.field(i)->name());
+    fields.push_back(handler.field(i)->number());
   }
-  return absl::StrJoin(names, ", ");
+  return fields;
 }
 
-// Fields of a oneof are missing together.
-bool IsHandlerMissing(const MessagePlace& route) {
-  const google::protobuf::OneofDescriptor& handler =
-      *Route::descriptor()->FindOneofByName("handler");
-  for (int i = 0; i < handler.field_count(); ++i) {
-    if (!route.IsMissing(handler.field(i)->number())) return false;
+bool IsAnyAddress(const Address& address) {
+  if (address.family() == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(address.data())
+               ->sin_addr.s_addr == htonl(INADDR_ANY);
   }
-  return true;
+  return address.family() == AF_INET6 &&
+         IN6_IS_ADDR_UNSPECIFIED(
+             &reinterpret_cast<const sockaddr_in6*>(address.data())->sin6_addr);
+}
+
+// What a route answers that names no methods.
+std::vector<http::Method> MethodsOf(Route::HandlerCase handler) {
+  if (handler == Route::kEcho) return {http::Method::kGet, http::Method::kPost};
+  return {http::Method::kGet};
+}
+
+// GET brings HEAD with it.
+std::vector<http::Method> WithHead(std::vector<http::Method> methods) {
+  const auto get = absl::c_find(methods, http::Method::kGet);
+  if (get != methods.end() &&
+      !absl::c_linear_search(methods, http::Method::kHead)) {
+    methods.insert(get + 1, http::Method::kHead);
+  }
+  return methods;
+}
+
+std::string JoinNames(const std::vector<http::Method>& methods) {
+  return absl::StrJoin(methods, ", ",
+                       [](std::string* out, http::Method method) {
+                         absl::StrAppend(out, http::MethodName(method));
+                       });
 }
 
 // One run of CheckConfig().
 class Checks {
  public:
   explicit Checks(const ParsedConfig& parsed)
-      : source_(parsed.source), config_(parsed.config), root_(parsed) {}
+      : fields_(parsed.source), config_(parsed.config), root_(parsed) {}
 
-  std::vector<Problem> Run() && {
+  CheckedConfig Run() && {
     CheckPresence();
-    CheckWorkers();
+    Settings& settings = checked_.settings;
+    settings.workers = fields_.Number(root_, Config::kWorkersFieldNumber,
+                                      config_.workers(), 0, kMaxWorkers);
     const auto listeners =
         root_.EachNested(Config::kListenerFieldNumber, config_.listener_size());
     for (int i = 0; i < config_.listener_size(); ++i) {
-      CheckListener(config_.listener(i), listeners[i]);
+      settings.listeners.push_back(
+          CheckListener(config_.listener(i), listeners[i]));
     }
     const auto routes =
         root_.EachNested(Config::kRouteFieldNumber, config_.route_size());
     for (int i = 0; i < config_.route_size(); ++i) {
-      CheckRoute(config_.route(i), routes[i]);
+      settings.routes.push_back(CheckRoute(config_.route(i), routes[i]));
     }
-    return std::move(problems_);
+    if (config_.has_admin()) {
+      settings.admin =
+          CheckAdmin(config_.admin(), root_.Nested(Config::kAdminFieldNumber));
+    }
+    settings.limits =
+        CheckLimits(config_.limits(), root_.Nested(Config::kLimitsFieldNumber));
+    settings.timeouts = CheckTimeouts(
+        config_.timeouts(), root_.Nested(Config::kTimeoutsFieldNumber));
+    if (config_.has_access_log()) {
+      settings.access_log = CheckAccessLog(
+          config_.access_log(), root_.Nested(Config::kAccessLogFieldNumber));
+    }
+    checked_.errors = std::move(fields_.errors());
+    checked_.warnings = std::move(fields_.warnings());
+    return std::move(checked_);
   }
 
  private:
-  // Where each of the values that must differ was seen first.
-  using FirstSeen = std::map<std::string, int>;
+  using FirstSeen = FieldChecks::FirstSeen;
 
   void CheckPresence() {
     if (config_.listener().empty() &&
         root_.IsMissing(Config::kListenerFieldNumber)) {
-      Report(root_.offset(),
-             "no listener: at least one is needed, such as listener { address: "
-             "\"127.0.0.1:8080\" }");
+      fields_.Report(
+          root_.offset(),
+          "no listener: at least one is needed, such as listener { address: "
+          "\"127.0.0.1:8080\" }");
     }
     if (config_.route().empty() && root_.IsMissing(Config::kRouteFieldNumber)) {
-      Report(root_.offset(),
-             "no route: at least one is needed, such as route { path: \"/\" "
-             "fixed { body: \"ha?\\n\" } }");
+      fields_.Report(
+          root_.offset(),
+          "no route: at least one is needed, such as route { path: \"/\" "
+          "fixed { body: \"ha?\\n\" } }");
     }
   }
 
-  void CheckWorkers() {
-    if (config_.workers() == 1) return;
-    Report(root_.OffsetOf(Config::kWorkersFieldNumber),
-           absl::StrCat("workers ", config_.workers(),
-                        ": so far exactly 1 is supported"));
-  }
-
-  void CheckListener(const Listener& listener, const MessagePlace& place) {
+  ListenerSettings CheckListener(const Listener& listener,
+                                 const MessagePlace& place) {
+    ListenerSettings settings;
     if (listener.has_address()) {
-      CheckAddress(listener.address(),
-                   place.OffsetOf(Listener::kAddressFieldNumber));
+      settings.address = CheckAddress(
+          listener.address(), place.OffsetOf(Listener::kAddressFieldNumber));
     } else if (place.IsMissing(Listener::kAddressFieldNumber)) {
-      Report(place.offset(),
-             "listener without an address: give it one, such as address: "
-             "\"127.0.0.1:8080\"");
+      fields_.Report(
+          place.offset(),
+          "listener without an address: give it one, such as address: "
+          "\"127.0.0.1:8080\"");
     }
-    CheckRange("backlog", listener.backlog(), 1, kMaxBacklog,
-               place.OffsetOf(Listener::kBacklogFieldNumber));
+    settings.backlog = fields_.Number(place, Listener::kBacklogFieldNumber,
+                                      listener.backlog(), 1, kMaxBacklog);
+    settings.defer_accept = listener.defer_accept();
+    settings.congestion_control = fields_.Text(
+        place, Listener::kCongestionControlFieldNumber,
+        listener.congestion_control(), DescribeBadCongestionControl);
+    if (settings.address.family() == AF_UNIX) {
+      if (listener.defer_accept()) {
+        ReportTcpOnly(place, Listener::kDeferAcceptFieldNumber);
+      }
+      if (!listener.congestion_control().empty()) {
+        ReportTcpOnly(place, Listener::kCongestionControlFieldNumber);
+      }
+    }
+    return settings;
   }
 
-  void CheckAddress(absl::string_view text, int offset) {
+  void ReportTcpOnly(const MessagePlace& place, int field) {
+    fields_.Report(
+        place.OffsetOf(field),
+        absl::StrCat(place.NameOf(field),
+                     " is for TCP, and this is a unix address: remove it"));
+  }
+
+  AdminSettings CheckAdmin(const Admin& admin, const MessagePlace& place) {
+    AdminSettings settings;
+    if (!admin.has_address()) {
+      if (place.IsMissing(Admin::kAddressFieldNumber)) {
+        fields_.Report(
+            place.offset(),
+            "admin without an address: give it one, such as address: "
+            "\"127.0.0.1:8081\"");
+      }
+      return settings;
+    }
+    const int offset = place.OffsetOf(Admin::kAddressFieldNumber);
+    settings.address = CheckAddress(admin.address(), offset);
+    if (IsAnyAddress(settings.address)) {
+      fields_.Warn(
+          offset,
+          absl::StrCat(
+              "admin at ", Quoted(admin.address()),
+              ": whoever can reach this machine can read the "
+              "metrics; write \"",
+              settings.address.family() == AF_INET ? "127.0.0.1:" : "[::1]:",
+              settings.address.port(), "\" to keep them to it"));
+    }
+    return settings;
+  }
+
+  Address CheckAddress(absl::string_view text, int offset) {
     const absl::StatusOr<Address> address = Address::Parse(text);
     if (!address.ok()) {
-      Report(offset, std::string(address.status().message()));
-      return;
+      fields_.Report(offset, std::string(address.status().message()));
+      return Address();
     }
-    // The kernel gives each of them a port of its own.
-    if (address->family() != AF_UNIX && address->port() == 0) return;
-    const std::string canonical = address->ToString();
-    CheckFirst(absl::StrCat("address ", Quoted(canonical)), "", canonical,
-               offset, addresses_);
+    // The kernel gives each port 0 a port of its own.
+    if (address->family() == AF_UNIX || address->port() != 0) {
+      const std::string canonical = address->ToString();
+      fields_.IsFirst(absl::StrCat("address ", Quoted(canonical)), "",
+                      canonical, offset, addresses_);
+    }
+    return *address;
   }
 
-  void CheckRoute(const Route& route, const MessagePlace& place) {
+  RouteSettings CheckRoute(const Route& route, const MessagePlace& place) {
+    RouteSettings settings;
+    const bool has_path = CheckPathOrPrefix(route, place);
+    settings.hosts = CheckHosts(route, place);
+    settings.methods = CheckRouteMethods(route, place);
+    settings.handler = CheckHandler(route, place);
+    if (has_path) {
+      settings.path = route.path();
+      settings.prefix = route.prefix();
+      CheckIsReachable(settings, route, place);
+      CheckLeadsElsewhere(settings, place);
+    }
+    settings.name = route.has_name()
+                        ? fields_.Text(place, Route::kNameFieldNumber,
+                                       route.name(), DescribeBadRouteName)
+                        : absl::StrCat(absl::StrJoin(settings.hosts, ","),
+                                       settings.path, settings.prefix);
+    if (route.has_request_id()) settings.request_id.emplace();
+    if (route.has_cors()) {
+      settings.cors =
+          CheckCors(route.cors(), place.Nested(Route::kCorsFieldNumber));
+      if (settings.cors->methods.empty()) {
+        settings.cors->methods = settings.methods;
+      }
+    }
+    if (route.has_basic_auth()) {
+      settings.basic_auth = CheckBasicAuth(
+          route.basic_auth(), place.Nested(Route::kBasicAuthFieldNumber));
+    }
+    if (route.has_rate_limit()) {
+      settings.rate_limit = CheckRateLimit(
+          route.rate_limit(), place.Nested(Route::kRateLimitFieldNumber));
+    }
+    return settings;
+  }
+
+  // Whether there is one of them, as it should be.
+  bool CheckPathOrPrefix(const Route& route, const MessagePlace& place) {
+    if (route.has_path() && route.has_prefix()) {
+      fields_.Report(
+          place.OffsetOf(Route::kPrefixFieldNumber),
+          "prefix beside a path: a route has one of them, remove the other");
+      return false;
+    }
+    if (!route.has_path() && !route.has_prefix()) {
+      if (place.IsMissing(Route::kPathFieldNumber) &&
+          place.IsMissing(Route::kPrefixFieldNumber)) {
+        fields_.Report(
+            place.offset(),
+            "route without a path: give it one, such as path: \"/\", or a "
+            "prefix, such as prefix: \"/files/\"");
+      }
+      return false;
+    }
+    const size_t errors_before = fields_.errors().size();
     if (route.has_path()) {
-      CheckPath(route.path(), place.OffsetOf(Route::kPathFieldNumber));
-    } else if (place.IsMissing(Route::kPathFieldNumber)) {
-      Report(place.offset(),
-             "route without a path: give it one, such as path: \"/\"");
+      fields_.Text(place, Route::kPathFieldNumber, route.path(),
+                   DescribeBadPath);
+    } else {
+      fields_.Text(place, Route::kPrefixFieldNumber, route.prefix(),
+                   DescribeBadPrefix);
     }
-    CheckMethods(route, place.OffsetsOf(Route::kMethodsFieldNumber,
-                                        route.methods_size()));
-    if (route.has_fixed()) {
-      CheckFixed(route.fixed(), place.Nested(Route::kFixedFieldNumber));
-    } else if (IsHandlerMissing(place)) {
-      Report(place.offset(),
-             absl::StrCat("route without a handler: give it one of: ",
-                          HandlerNames()));
-    }
+    return fields_.errors().size() == errors_before;
   }
 
-  void CheckPath(const std::string& path, int offset) {
-    const std::string bad = DescribeBadPath(path);
-    if (!bad.empty()) {
-      Report(offset, absl::StrCat("path ", Quoted(path), " ", bad));
-      return;
+  std::vector<std::string> CheckHosts(const Route& route,
+                                      const MessagePlace& place) {
+    std::vector<std::string> hosts;
+    for (const std::string& host : fields_.Texts(
+             place, Route::kHostFieldNumber, route.host(), DescribeBadHost)) {
+      hosts.push_back(absl::AsciiStrToLower(host));
     }
-    CheckFirst(absl::StrCat("path ", Quoted(path)), "", path, offset, paths_);
+    return hosts;
   }
 
-  void CheckMethods(const Route& route, const std::vector<int>& offsets) {
+  std::vector<http::Method> CheckRouteMethods(const Route& route,
+                                              const MessagePlace& place) {
+    const std::vector<int> offsets =
+        place.OffsetsOf(Route::kMethodsFieldNumber, route.methods_size());
+    std::vector<http::Method> methods =
+        CheckMethods(route.methods(), offsets, " in this route");
+    if (methods.empty()) methods = MethodsOf(route.handler_case());
+    const bool is_read_only = route.handler_case() == Route::kFiles ||
+                              route.handler_case() == Route::kHealth;
+    for (int i = 0; is_read_only && i < route.methods_size(); ++i) {
+      if (!DescribeBadMethod(route.methods(i)).empty()) continue;
+      if (route.methods(i) == "GET" || route.methods(i) == "HEAD") continue;
+      fields_.Report(
+          offsets[i],
+          absl::StrCat("method ", Quoted(route.methods(i)),
+                       " means nothing to this handler: it answers GET and "
+                       "HEAD"));
+    }
+    return WithHead(std::move(methods));
+  }
+
+  // Those that are right.
+  template <typename Strings>
+  std::vector<http::Method> CheckMethods(const Strings& names,
+                                         const std::vector<int>& offsets,
+                                         absl::string_view where) {
     FirstSeen seen;
-    for (int i = 0; i < route.methods_size(); ++i) {
-      const std::string& method = route.methods(i);
-      std::string bad = DescribeBadMethod(method);
+    std::vector<http::Method> methods;
+    const bool has_get = absl::c_linear_search(names, "GET");
+    for (int i = 0; i < names.size(); ++i) {
+      std::string bad = DescribeBadMethod(names[i]);
       if (!bad.empty()) {
-        Report(offsets[i], std::move(bad));
+        fields_.Report(offsets[i], std::move(bad));
         continue;
       }
-      CheckFirst(absl::StrCat("method ", Quoted(method)), " in this route",
-                 method, offsets[i], seen);
+      if (!fields_.IsFirst(absl::StrCat("method ", Quoted(names[i])), where,
+                           names[i], offsets[i], seen)) {
+        continue;
+      }
+      if (has_get && names[i] == "HEAD") {
+        fields_.Warn(offsets[i],
+                     "method \"HEAD\" is superfluous: GET brings it");
+      }
+      methods.push_back(http::MethodFromToken(names[i]));
+    }
+    return methods;
+  }
+
+  // No two routes answer the same.
+  void CheckIsReachable(const RouteSettings& settings, const Route& route,
+                        const MessagePlace& place) {
+    const int field =
+        route.has_path() ? Route::kPathFieldNumber : Route::kPrefixFieldNumber;
+    const std::string& path = route.has_path() ? route.path() : route.prefix();
+    const std::string target =
+        absl::StrCat(place.NameOf(field), " ", CanonicalPath(path));
+    const int offset = place.OffsetOf(field);
+    std::vector<std::string> hosts = settings.hosts;
+    if (hosts.empty()) hosts = {""};
+    for (const std::string& host : hosts) {
+      std::map<http::Method, int>& taken = taken_[{host, target}];
+      std::vector<http::Method> twice;
+      int first = offset;
+      for (http::Method method : settings.methods) {
+        const auto [found, is_first] = taken.try_emplace(method, offset);
+        if (is_first) continue;
+        if (twice.empty()) first = found->second;
+        twice.push_back(method);
+      }
+      if (twice.empty()) continue;
+      fields_.Report(
+          offset,
+          absl::StrCat(place.NameOf(field), " ", Quoted(path),
+                       " stands twice for ", JoinNames(twice),
+                       host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
+                       ": first on line ", fields_.LineOf(first)));
     }
   }
 
-  void CheckFixed(const Fixed& fixed, const MessagePlace& place) {
-    CheckRange("status", fixed.status(), kMinStatus, kMaxStatus,
-               place.OffsetOf(Fixed::kStatusFieldNumber));
+  void CheckLeadsElsewhere(const RouteSettings& settings,
+                           const MessagePlace& place) {
+    const auto* redirect = std::get_if<RedirectSettings>(&settings.handler);
+    if (redirect == nullptr) return;
+    const absl::string_view location = redirect->location;
+    const absl::string_view target =
+        location.substr(0, location.find_first_of("?#"));
+    const bool leads_back = settings.prefix.empty()
+                                ? target == settings.path
+                                : absl::StartsWith(target, settings.prefix);
+    if (!leads_back) return;
+    fields_.Warn(
+        place.Nested(Route::kRedirectFieldNumber)
+            .OffsetOf(Redirect::kLocationFieldNumber),
+        absl::StrCat("location ", Quoted(location),
+                     " leads back to this route: clients go in circles"));
+  }
+
+  HandlerSettings CheckHandler(const Route& route, const MessagePlace& place) {
+    switch (route.handler_case()) {
+      case Route::kFixed:
+        return CheckFixed(route.fixed(),
+                          place.Nested(Route::kFixedFieldNumber));
+      case Route::kRedirect:
+        return CheckRedirect(route.redirect(),
+                             place.Nested(Route::kRedirectFieldNumber));
+      case Route::kEcho:
+        return EchoSettings();
+      case Route::kFiles:
+        if (route.has_path() && !route.has_prefix()) {
+          fields_.Report(
+              place.OffsetOf(Route::kPathFieldNumber),
+              absl::StrCat("files with a path: they are found by what is "
+                           "behind a prefix, write prefix: ",
+                           Quoted(absl::EndsWith(route.path(), "/")
+                                      ? route.path()
+                                      : absl::StrCat(route.path(), "/"))));
+        }
+        return CheckFiles(route.files(),
+                          place.Nested(Route::kFilesFieldNumber));
+      case Route::kHealth:
+        return HealthSettings();
+      case Route::HANDLER_NOT_SET:
+        break;
+    }
+    CheckHasHandler(place);
+    return FixedSettings();
+  }
+
+  // Fields of a oneof are missing together.
+  void CheckHasHandler(const MessagePlace& route) {
+    std::vector<std::string> names;
+    for (int field : HandlerFields()) {
+      if (!route.IsMissing(field)) return;
+      names.push_back(route.NameOf(field));
+    }
+    fields_.Report(route.offset(),
+                   absl::StrCat("route without a handler: give it one of: ",
+                                absl::StrJoin(names, ", ")));
+  }
+
+  FixedSettings CheckFixed(const Fixed& fixed, const MessagePlace& place) {
+    FixedSettings settings;
+    settings.body = fixed.body();
+    settings.status = fields_.Number(place, Fixed::kStatusFieldNumber,
+                                     fixed.status(), kMinStatus, kMaxStatus);
     if (IsStatusWithoutBody(fixed.status()) && !fixed.body().empty()) {
-      Report(place.OffsetOf(Fixed::kBodyFieldNumber),
-             absl::StrCat("a response with status ", fixed.status(),
-                          " has no body: remove the body, or choose another "
-                          "status"));
+      fields_.Report(
+          place.OffsetOf(Fixed::kBodyFieldNumber),
+          absl::StrCat("a response with status ", fixed.status(),
+                       " has no body: remove the body, or choose another "
+                       "status"));
     }
-    CheckContentType(fixed.content_type(),
-                     place.OffsetOf(Fixed::kContentTypeFieldNumber));
+    settings.content_type =
+        fields_.Text(place, Fixed::kContentTypeFieldNumber,
+                     fixed.content_type(), DescribeBadMediaType);
+    settings.cache_control =
+        fields_.Text(place, Fixed::kCacheControlFieldNumber,
+                     fixed.cache_control(), DescribeBadFieldValue);
+    return settings;
   }
 
-  void CheckContentType(absl::string_view type, int offset) {
-    if (!IsFieldValue(type)) {
-      Report(offset, absl::StrCat("content_type ", Quoted(type),
-                                  " cannot be sent: it takes visible ASCII "
-                                  "characters, and blanks only between them"));
-    } else if (!IsMediaType(type)) {
-      Report(offset, absl::StrCat("content_type ", Quoted(type),
-                                  " is not of the form type/subtype, such as "
-                                  "\"text/plain\" or \"text/html; "
-                                  "charset=utf-8\""));
+  RedirectSettings CheckRedirect(const Redirect& redirect,
+                                 const MessagePlace& place) {
+    RedirectSettings settings;
+    settings.location =
+        fields_.RequiredText(place, Redirect::kLocationFieldNumber,
+                             redirect.location(), DescribeBadLocation, "/new");
+    settings.status = redirect.status();
+    if (!absl::c_linear_search(kRedirectStatuses, redirect.status())) {
+      fields_.Report(place.OffsetOf(Redirect::kStatusFieldNumber),
+                     absl::StrCat("status ", redirect.status(),
+                                  " does not redirect: choose one of ",
+                                  absl::StrJoin(kRedirectStatuses, ", ")));
+    }
+    return settings;
+  }
+
+  FilesSettings CheckFiles(const Files& files, const MessagePlace& place) {
+    FilesSettings settings;
+    settings.root =
+        fields_.RequiredText(place, Files::kRootFieldNumber, files.root(),
+                             DescribeBadDirectory, "www");
+    settings.index = fields_.Text(place, Files::kIndexFieldNumber,
+                                  files.index(), DescribeBadFileName);
+    settings.listing = files.listing();
+    settings.precompressed = files.precompressed();
+    settings.cache_control =
+        fields_.Text(place, Files::kCacheControlFieldNumber,
+                     files.cache_control(), DescribeBadFieldValue);
+    const std::optional<uint64_t> cache =
+        fields_.Size(place, Files::kCacheFieldNumber, files.cache(), kSizes);
+    const std::optional<uint64_t> cached_file =
+        fields_.Size(place, Files::kMaxCachedFileFieldNumber,
+                     files.max_cached_file(), kSizes);
+    settings.cache_bytes = cache.value_or(settings.cache_bytes);
+    settings.max_cached_file_bytes =
+        cached_file.value_or(settings.max_cached_file_bytes);
+    if (cache > 0) {
+      fields_.Order(
+          place,
+          {Files::kMaxCachedFileFieldNumber, files.has_max_cached_file(),
+           files.max_cached_file(), cached_file},
+          {Files::kCacheFieldNumber, files.has_cache(), files.cache(), cache});
+    }
+    return settings;
+  }
+
+  CorsSettings CheckCors(const Cors& cors, const MessagePlace& place) {
+    CorsSettings settings;
+    for (const std::string& origin :
+         fields_.Texts(place, Cors::kOriginFieldNumber, cors.origin(),
+                       DescribeBadOrigin)) {
+      settings.origins.push_back(absl::AsciiStrToLower(origin));
+    }
+    if (cors.origin().empty() && place.IsMissing(Cors::kOriginFieldNumber)) {
+      fields_.Report(place.offset(),
+                     "cors without an origin: give it one, such as origin: "
+                     "\"https://app.example.org\"");
+    }
+    CheckOriginsOfAll(cors, settings, place);
+    settings.methods = WithHead(CheckMethods(
+        cors.methods(),
+        place.OffsetsOf(Cors::kMethodsFieldNumber, cors.methods_size()),
+        " here"));
+    settings.headers = fields_.Texts(place, Cors::kHeaderFieldNumber,
+                                     cors.header(), DescribeBadFieldName);
+    settings.expose_headers =
+        fields_.Texts(place, Cors::kExposeHeaderFieldNumber,
+                      cors.expose_header(), DescribeBadFieldName);
+    settings.credentials = cors.credentials();
+    settings.max_age =
+        fields_
+            .Duration(place, Cors::kMaxAgeFieldNumber, cors.max_age(), kMaxAges)
+            .value_or(settings.max_age);
+    if (settings.max_age != absl::Trunc(settings.max_age, absl::Seconds(1))) {
+      fields_.Report(place.OffsetOf(Cors::kMaxAgeFieldNumber),
+                     absl::StrCat("max_age ", Quoted(cors.max_age()),
+                                  " is not sent: it takes whole seconds"));
+    }
+    return settings;
+  }
+
+  void CheckOriginsOfAll(const Cors& cors, const CorsSettings& settings,
+                         const MessagePlace& place) {
+    const auto all = absl::c_find(settings.origins, "*");
+    if (all == settings.origins.end()) return;
+    const auto first = absl::c_find(cors.origin(), "*");
+    const int offset =
+        place.OffsetsOf(Cors::kOriginFieldNumber,
+                        cors.origin_size())[first - cors.origin().begin()];
+    if (cors.origin_size() > 1) {
+      fields_.Report(offset,
+                     "origin \"*\" is everybody: remove it, or all the others");
+    }
+    if (cors.credentials()) {
+      fields_.Report(
+          place.OffsetOf(Cors::kCredentialsFieldNumber),
+          "credentials with origin \"*\": browsers refuse that, name the "
+          "origins");
     }
   }
 
-  void CheckRange(absl::string_view name, int value, int min, int max,
-                  int offset) {
-    if (value >= min && value <= max) return;
-    Report(offset,
-           absl::StrCat(name, " ", value, " is out of range: it goes from ",
-                        min, " to ", max));
+  BasicAuthSettings CheckBasicAuth(const BasicAuth& basic_auth,
+                                   const MessagePlace& place) {
+    BasicAuthSettings settings;
+    settings.realm = fields_.Text(place, BasicAuth::kRealmFieldNumber,
+                                  basic_auth.realm(), DescribeBadFieldValue);
+    if (basic_auth.realm().empty()) {
+      fields_.Report(
+          place.OffsetOf(BasicAuth::kRealmFieldNumber),
+          "realm \"\" is empty: it tells people which password is asked "
+          "for");
+    }
+    if (basic_auth.user().empty() &&
+        place.IsMissing(BasicAuth::kUserFieldNumber)) {
+      fields_.Report(
+          place.offset(),
+          "basic_auth without a user: give it one, such as user { name: "
+          "\"anna\" secret_hash: \"$6$...\" }");
+    }
+    const auto places =
+        place.EachNested(BasicAuth::kUserFieldNumber, basic_auth.user_size());
+    FirstSeen seen;
+    for (int i = 0; i < basic_auth.user_size(); ++i) {
+      settings.users.push_back(CheckUser(basic_auth.user(i), places[i], seen));
+    }
+    return settings;
   }
 
-  // Reports `what`, unless `value` is the first of its kind `where`.
-  void CheckFirst(absl::string_view what, absl::string_view where,
-                  const std::string& value, int offset, FirstSeen& seen) {
-    const auto [first, is_first] = seen.try_emplace(value, offset);
-    if (is_first) return;
-    Report(offset,
-           absl::StrCat(what, " stands twice", where, ": first on line ",
-                        source_.Locate(first->second).line));
+  UserSettings CheckUser(const User& user, const MessagePlace& place,
+                         FirstSeen& seen) {
+    UserSettings settings;
+    settings.name =
+        fields_.RequiredText(place, User::kNameFieldNumber, user.name(),
+                             DescribeBadUserName, "anna");
+    if (user.has_name()) {
+      fields_.IsFirst(absl::StrCat("name ", Quoted(user.name())), " here",
+                      user.name(), place.OffsetOf(User::kNameFieldNumber),
+                      seen);
+    }
+    settings.secret_hash = user.secret_hash();
+    if (!user.has_secret_hash()) {
+      if (place.IsMissing(User::kSecretHashFieldNumber)) {
+        fields_.Report(
+            place.offset(),
+            "user without a secret_hash: `openssl passwd -6` makes one");
+      }
+      return settings;
+    }
+    const std::string bad = DescribeBadSecretHash(user.secret_hash());
+    if (!bad.empty()) {
+      fields_.Report(place.OffsetOf(User::kSecretHashFieldNumber),
+                     absl::StrCat("secret_hash ", bad));
+    }
+    return settings;
   }
 
-  void Report(int offset, std::string message) {
-    problems_.push_back({offset, std::move(message)});
+  RateLimitSettings CheckRateLimit(const RateLimit& limit,
+                                   const MessagePlace& place) {
+    RateLimitSettings settings;
+    if (limit.has_requests()) {
+      settings.requests = fields_.Number(place, RateLimit::kRequestsFieldNumber,
+                                         limit.requests(), 1, kMaxRequests);
+    } else if (place.IsMissing(RateLimit::kRequestsFieldNumber)) {
+      fields_.Report(
+          place.offset(),
+          "rate_limit without requests: say how many, such as requests: "
+          "100");
+    }
+    settings.per =
+        fields_
+            .Duration(place, RateLimit::kPerFieldNumber, limit.per(), kTimeouts)
+            .value_or(settings.per);
+    settings.burst = settings.requests;
+    if (limit.has_burst()) {
+      settings.burst = fields_.Number(place, RateLimit::kBurstFieldNumber,
+                                      limit.burst(), 1, kMaxRequests);
+    }
+    settings.scope = limit.scope() == RateLimit::PER_ROUTE
+                         ? RateLimitScope::kPerRoute
+                         : RateLimitScope::kPerClient;
+    return settings;
   }
 
-  const TextSource& source_;
+  LimitsSettings CheckLimits(const Limits& limits, const MessagePlace& place) {
+    LimitsSettings settings;
+    if (limits.has_max_connections()) {
+      settings.max_connections =
+          fields_.Number(place, Limits::kMaxConnectionsFieldNumber,
+                         limits.max_connections(), 1, kMaxConnections);
+    }
+    if (limits.has_max_connections_per_client()) {
+      settings.max_connections_per_client = fields_.Number(
+          place, Limits::kMaxConnectionsPerClientFieldNumber,
+          limits.max_connections_per_client(), 1, kMaxConnections);
+    }
+    if (settings.max_connections.has_value() &&
+        settings.max_connections_per_client > settings.max_connections) {
+      fields_.Warn(place.OffsetOf(Limits::kMaxConnectionsPerClientFieldNumber),
+                   absl::StrCat("max_connections_per_client ",
+                                limits.max_connections_per_client(),
+                                " has no effect: max_connections is ",
+                                limits.max_connections()));
+    }
+    settings.max_fields = fields_.Number(place, Limits::kMaxFieldsFieldNumber,
+                                         limits.max_fields(), 1, kMaxFields);
+    const auto size = [&](int field, const std::string& text,
+                          const TextRange& range) {
+      return fields_.Size(place, field, text, range);
+    };
+    const std::optional<uint64_t> head =
+        size(Limits::kMaxHeadFieldNumber, limits.max_head(), kHeads);
+    const std::optional<uint64_t> target =
+        size(Limits::kMaxTargetFieldNumber, limits.max_target(), kTargets);
+    const std::optional<uint64_t> buffered =
+        size(Limits::kMaxBufferedFieldNumber, limits.max_buffered(), kSizes);
+    const SizeField head_field = {Limits::kMaxHeadFieldNumber,
+                                  limits.has_max_head(), limits.max_head(),
+                                  head};
+    fields_.Order(place,
+                  {Limits::kMaxTargetFieldNumber, limits.has_max_target(),
+                   limits.max_target(), target},
+                  head_field);
+    fields_.Order(place, head_field,
+                  {Limits::kMaxBufferedFieldNumber, limits.has_max_buffered(),
+                   limits.max_buffered(), buffered});
+    settings.max_head_bytes = head.value_or(settings.max_head_bytes);
+    settings.max_target_bytes = target.value_or(settings.max_target_bytes);
+    settings.max_buffered_bytes =
+        buffered.value_or(settings.max_buffered_bytes);
+    settings.max_body_bytes =
+        size(Limits::kMaxBodyFieldNumber, limits.max_body(), kSizes)
+            .value_or(settings.max_body_bytes);
+    settings.min_rate_bytes_per_second =
+        size(Limits::kMinRateFieldNumber, limits.min_rate(), kRates)
+            .value_or(settings.min_rate_bytes_per_second);
+    return settings;
+  }
+
+  TimeoutsSettings CheckTimeouts(const Timeouts& timeouts,
+                                 const MessagePlace& place) {
+    TimeoutsSettings settings;
+    const auto set = [&](absl::Duration& duration, int field,
+                         const std::string& text, const TextRange& range) {
+      duration = fields_.Duration(place, field, text, range).value_or(duration);
+    };
+    set(settings.head, Timeouts::kHeadFieldNumber, timeouts.head(), kTimeouts);
+    set(settings.body, Timeouts::kBodyFieldNumber, timeouts.body(), kTimeouts);
+    set(settings.idle, Timeouts::kIdleFieldNumber, timeouts.idle(), kTimeouts);
+    set(settings.write, Timeouts::kWriteFieldNumber, timeouts.write(),
+        kTimeouts);
+    set(settings.drain, Timeouts::kDrainFieldNumber, timeouts.drain(),
+        kTimeouts);
+    set(settings.linger, Timeouts::kLingerFieldNumber, timeouts.linger(),
+        kLingers);
+    if (settings.idle < kShortIdle) {
+      fields_.Warn(
+          place.OffsetOf(Timeouts::kIdleFieldNumber),
+          absl::StrCat("idle ", Quoted(timeouts.idle()),
+                       " is short: connections are closed before clients use "
+                       "them again"));
+    }
+    if (settings.drain > kLongDrain) {
+      fields_.Warn(
+          place.OffsetOf(Timeouts::kDrainFieldNumber),
+          absl::StrCat("drain ", Quoted(timeouts.drain()),
+                       " is long: systemd kills after 90s, Kubernetes after "
+                       "30s, unless told otherwise"));
+    }
+    return settings;
+  }
+
+  AccessLogSettings CheckAccessLog(const AccessLog& log,
+                                   const MessagePlace& place) {
+    AccessLogSettings settings;
+    settings.path = fields_.Text(place, AccessLog::kPathFieldNumber, log.path(),
+                                 DescribeBadLogPath);
+    switch (log.format()) {
+      case AccessLog::COMMON:
+        settings.format = AccessLogFormat::kCommon;
+        break;
+      case AccessLog::COMBINED:
+        settings.format = AccessLogFormat::kCombined;
+        break;
+      case AccessLog::JSON:
+        settings.format = AccessLogFormat::kJson;
+        break;
+    }
+    return settings;
+  }
+
+  FieldChecks fields_;
   const Config& config_;
   const MessagePlace root_;
   FirstSeen addresses_;
-  FirstSeen paths_;
-  std::vector<Problem> problems_;
+  // Where each method of a host's path was answered first.
+  std::map<std::pair<std::string, std::string>, std::map<http::Method, int>>
+      taken_;
+  CheckedConfig checked_;
 };
 
 }  // namespace
 
-std::vector<Problem> CheckConfig(const ParsedConfig& parsed) {
+CheckedConfig CheckConfig(const ParsedConfig& parsed) {
   return Checks(parsed).Run();
 }
 

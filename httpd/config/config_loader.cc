@@ -6,16 +6,19 @@
 #include <filesystem>
 #include <fstream>
 #include <istream>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "httpd/config/config_checker.h"
+#include "httpd/config/config_dump.h"
 #include "httpd/config/config_parser.h"
 #include "httpd/config/text_source.h"
 
@@ -27,7 +30,8 @@ constexpr size_t kMaxTextBytes = 16 * 1024 * 1024;
 
 LoadedConfig Failed(absl::string_view file, absl::string_view message) {
   LoadedConfig loaded;
-  loaded.errors.push_back({std::string(file), 0, 0, std::string(message)});
+  loaded.errors.push_back(
+      {Severity::kError, std::string(file), 0, 0, std::string(message)});
   return loaded;
 }
 
@@ -44,17 +48,21 @@ std::string WithoutControls(absl::string_view message) {
   return clean;
 }
 
-ConfigError Placed(const Problem& problem, const TextSource& source,
-                   absl::string_view file) {
-  ConfigError error;
-  error.file = std::string(file);
-  error.message = WithoutControls(problem.message);
-  if (problem.offset != kWholeText) {
-    const LineColumn place = source.Locate(problem.offset);
-    error.line = place.line;
-    error.column = place.column;
+// In the order of the text.
+std::vector<ConfigProblem> Placed(std::vector<Problem> problems,
+                                  Severity severity, const TextSource& source,
+                                  absl::string_view file) {
+  std::stable_sort(
+      problems.begin(), problems.end(),
+      [](const Problem& a, const Problem& b) { return a.offset < b.offset; });
+  std::vector<ConfigProblem> placed;
+  for (const Problem& problem : problems) {
+    LineColumn place;
+    if (problem.offset != kWholeText) place = source.Locate(problem.offset);
+    placed.push_back({severity, std::string(file), place.line, place.column,
+                      WithoutControls(problem.message)});
   }
-  return error;
+  return placed;
 }
 
 // Why nothing can be read from `path`, or "" if there is something to try.
@@ -87,9 +95,11 @@ std::string ReadAll(std::istream& in) {
 
 }  // namespace
 
-std::string ConfigError::ToString() const {
-  if (line == 0) return absl::StrCat(file, ": ", message);
-  return absl::StrCat(file, ":", line, ":", column, ": ", message);
+std::string ConfigProblem::ToString() const {
+  const absl::string_view warning =
+      severity == Severity::kWarning ? "warning: " : "";
+  if (line == 0) return absl::StrCat(file, ": ", warning, message);
+  return absl::StrCat(file, ":", line, ":", column, ": ", warning, message);
 }
 
 LoadedConfig LoadConfigText(absl::string_view text, absl::string_view file) {
@@ -99,16 +109,18 @@ LoadedConfig LoadConfigText(absl::string_view text, absl::string_view file) {
                                kMaxTextBytes >> 20, " MiB"));
   }
   ParsedConfig parsed = ParseConfig(text);
-  std::vector<Problem> problems = std::move(parsed.problems);
-  for (Problem& problem : CheckConfig(parsed)) {
-    problems.push_back(std::move(problem));
-  }
-  std::stable_sort(
-      problems.begin(), problems.end(),
-      [](const Problem& a, const Problem& b) { return a.offset < b.offset; });
+  CheckedConfig checked = CheckConfig(parsed);
+  std::vector<Problem> errors = std::move(parsed.problems);
+  absl::c_move(checked.errors, std::back_inserter(errors));
   LoadedConfig loaded;
-  for (const Problem& problem : problems) {
-    loaded.errors.push_back(Placed(problem, parsed.source, file));
+  loaded.errors =
+      Placed(std::move(errors), Severity::kError, parsed.source, file);
+  loaded.warnings = Placed(std::move(checked.warnings), Severity::kWarning,
+                           parsed.source, file);
+  loaded.settings = std::move(checked.settings);
+  if (loaded.ok()) {
+    loaded.effective_text =
+        DumpConfig(parsed, loaded.settings, WithoutControls(file));
   }
   loaded.config = std::move(parsed.config);
   return loaded;

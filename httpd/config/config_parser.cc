@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -29,7 +30,7 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::TextFormat;
 
-// Configurations are 3 deep; the stack is not for the text to use up.
+// Configurations are 4 deep; the stack is not for the text to use up.
 constexpr int kMaxDepth = 32;
 
 // Each round reads the text again, without what made the last one stop.
@@ -86,6 +87,45 @@ std::string RewordLexical(absl::string_view message) {
   return std::string(message);
 }
 
+// Whether values of `field` are words: true and false, or those of an enum.
+bool IsOfWords(const FieldDescriptor& field) {
+  return field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL ||
+         field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM;
+}
+
+// "true or false", "COMMON, COMBINED or JSON".
+std::string WordsOf(const FieldDescriptor& field) {
+  if (field.enum_type() == nullptr) return "true or false";
+  std::string words;
+  const int count = field.enum_type()->value_count();
+  for (int i = 0; i < count; ++i) {
+    const absl::string_view separator = i + 1 < count ? ", " : " or ";
+    absl::StrAppend(&words, i == 0 ? "" : separator,
+                    field.enum_type()->value(i)->name());
+  }
+  return words;
+}
+
+// What token `name` names, given the brackets around it; null if nothing.
+const FieldDescriptor* FindField(const TextSource& source, size_t name) {
+  const Descriptor* type = Config::descriptor();
+  std::optional<size_t> bracket = source.OpenBracket(name);
+  if (bracket.has_value()) {
+    // One of a list of messages?
+    const std::optional<size_t> list = source.OpenBracket(*bracket);
+    if (list.has_value() && source.TokenText(*list) == "[") bracket = list;
+    size_t behind_name = *bracket;
+    if (behind_name > 0 && source.TokenText(behind_name - 1) == ":") {
+      --behind_name;
+    }
+    if (behind_name == 0) return nullptr;
+    const FieldDescriptor* message = FindField(source, behind_name - 1);
+    type = message == nullptr ? nullptr : message->message_type();
+  }
+  if (type == nullptr) return nullptr;
+  return type->FindFieldByName(std::string(source.TokenText(name)));
+}
+
 // Protobuf's words about what made it stop, where they need a word more.
 std::string RewordStop(const TextSource& source, const Problem& stop) {
   absl::string_view rest = stop.message;
@@ -96,6 +136,15 @@ std::string RewordStop(const TextSource& source, const Problem& stop) {
   if (absl::ConsumePrefix(&rest, "Non-repeated field ")) {
     absl::ConsumeSuffix(&rest, " is specified multiple times.");
     return absl::StrCat(rest, " stands twice: it can be given only once here");
+  }
+  if (absl::ConsumePrefix(&rest, "Field ")) {
+    // "echo" is specified along with field "fixed", another member of oneof
+    // "handler".
+    const std::vector<absl::string_view> parts = absl::StrSplit(rest, '"');
+    if (parts.size() == 7) {
+      return absl::StrCat("\"", parts[1], "\" cannot stand beside \"", parts[3],
+                          "\": there is only one ", parts[5], " here");
+    }
   }
   if (absl::ConsumePrefix(&rest, "Integer out of range (")) {
     absl::ConsumeSuffix(&rest, ")");
@@ -219,8 +268,17 @@ class Rounds {
   }
 
   bool TakeOutUnreadable(const Problem& stop) {
-    const size_t token = source().TokenAt(stop.offset);
-    ReportStop(stop, token);
+    size_t token = source().TokenAt(stop.offset);
+    // The parser is behind a word when it sees that there is none such.
+    if (absl::StartsWith(stop.message, "Invalid value for boolean") ||
+        absl::StartsWith(stop.message, "Unknown enumeration value")) {
+      --token;
+    }
+    if (const FieldDescriptor* field = FieldOfWords(token)) {
+      ReportWord(*field, token);
+    } else {
+      ReportStop(stop, token);
+    }
     const std::optional<size_t> name = NameOfUnreadable(stop, token);
     if (!name.has_value() || !TakeOut(*name)) return false;
     parsed_.unread.push_back({source().TokenExtent(*name).begin,
@@ -234,6 +292,25 @@ class Rounds {
     return absl::c_any_of(source().problems(), [&](const Problem& lexical) {
       return lexical.offset >= extent.begin && lexical.offset <= extent.end;
     });
+  }
+
+  // The field of which token `value` should be one of certain words.
+  const FieldDescriptor* FieldOfWords(size_t value) const {
+    const std::optional<size_t> name = source().NameOfValue(value);
+    const FieldDescriptor* field =
+        name.has_value() ? FindField(source(), *name) : nullptr;
+    return field != nullptr && IsOfWords(*field) ? field : nullptr;
+  }
+
+  void ReportWord(const FieldDescriptor& field, size_t token) {
+    if (IsSpoilt(token)) return;
+    const absl::string_view found = source().TokenText(token);
+    const bool quoted =
+        absl::StartsWith(found, "\"") || absl::StartsWith(found, "'");
+    Report(source().TokenExtent(token).begin,
+           absl::StrCat("expected ", WordsOf(field),
+                        quoted ? " without quotes" : "", ", found ",
+                        Quoted(found)));
   }
 
   void ReportStop(const Problem& stop, size_t token) {
@@ -252,7 +329,8 @@ class Rounds {
     if (absl::StrContains(stop.message, " is specified ")) return token - 1;
     if (absl::StartsWith(stop.message, "Expected integer") ||
         absl::StartsWith(stop.message, "Expected string") ||
-        absl::StartsWith(stop.message, "Integer out of range")) {
+        absl::StartsWith(stop.message, "Integer out of range") ||
+        FieldOfWords(token) != nullptr) {
       return source().NameOfValue(token);
     }
     return std::nullopt;
@@ -298,6 +376,14 @@ int MessagePlace::offset() const {
   return extent_.has_value() ? extent_->begin : kWholeText;
 }
 
+std::string MessagePlace::TypeName() const {
+  return absl::AsciiStrToLower(type_->name());
+}
+
+const std::string& MessagePlace::NameOf(int field) const {
+  return type_->FindFieldByNumber(field)->name();
+}
+
 int MessagePlace::OffsetOf(int field) const {
   return OffsetsOf(field, 1).front();
 }
@@ -330,7 +416,7 @@ std::vector<MessagePlace> MessagePlace::EachNested(int field, int count) const {
 
 bool MessagePlace::IsMissing(int field) const {
   if (!parsed_->reached_end) return false;
-  const std::string& name = type_->FindFieldByNumber(field)->name();
+  const std::string& name = NameOf(field);
   return absl::c_none_of(parsed_->unread, [&](const UnreadField& unread) {
     return unread.name == name &&
            (!extent_.has_value() ||

@@ -56,6 +56,15 @@ class MessagePlace {
   // kWholeText if the message has no name in the text.
   int offset() const;
 
+  // "redirect" for a Redirect.
+  std::string TypeName() const;
+
+  // Constant for the program's life.
+  const std::string& NameOf(int field) const;
+
+  // Whether `field` stands in the text at all.
+  bool IsGiven(int field) const { return !Extents(field).empty(); }
+
   // Of a field that stands only once; the message's own if it is not there.
   int OffsetOf(int field) const;
   MessagePlace Nested(int field) const;

@@ -15,10 +15,16 @@ void FieldTable::GrowRoom() {
   auto fields = std::make_unique<Field[]>(2 * full);
   std::copy_n(fields_, full, fields.get());
   more_fields_ = std::move(fields);
-  more_names_ = std::make_unique<FieldName[]>(2 * full);
   fields_ = more_fields_.get();
-  names_ = more_names_.get();
   capacity_ = 2 * full;
+}
+
+const Field* FieldTable::FindBehind(FieldName name, const Field* field) const {
+  const auto has_name = [name](const Field& other) {
+    return FieldNameOf(other.name) == name;
+  };
+  const Field* const next = std::find_if(field + 1, end(), has_name);
+  return next == end() ? nullptr : next;
 }
 
 }  // namespace pollux::http

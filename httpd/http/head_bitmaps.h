@@ -18,19 +18,18 @@ struct HeadBitmaps {
   static constexpr size_t kBitsPerWord = 64;
   static constexpr size_t kWords = kMaxBytes / kBitsPerWord;
 
-  // How many words are filled.
-  size_t words;
-
   // CR.
   uint64_t carriage_returns[kWords];
 
-  // CR, and what is no tchar (RFC 9110 §5.6.2); "`" and "|" too, which would
-  // cost a step more; of other control characters nothing is said. One word
-  // more is filled, with zeros, so that the 64 bits from any byte on can be
-  // read.
+  // CR, and what is not plain. Plain are the bytes that may stand for
+  // themselves in a token (RFC 9110 §5.6.2), in a registered name and in a path
+  // (RFC 3986 §3.2.2 and §3.3) alike, but for "~", which would cost a step
+  // more: letters, digits and "!$&'*+-._". Of control characters other than CR
+  // nothing is said. One word more is filled, with zeros, so that the 64 bits
+  // from any byte on can be read.
   uint64_t separators[kWords + 1];
 
-  // Control characters but HTAB, CR and DEL among them (RFC 9110 §5.5): those
+  // Control characters but HTAB and CR, DEL among them (RFC 9110 §5.5): those
   // of the last word, and the number of those in the words before.
   uint64_t last_controls;
   size_t earlier_controls;
@@ -51,16 +50,12 @@ bool IsSupported(ScanKernel kernel);
 // The fastest that is supported. A few instructions.
 ScanKernel BestScanKernel();
 
-// Fills the bitmaps with the first bytes of `message`, word by word: up to the
-// word in which a CR stands two bytes behind another one, as in a blank line;
-// or to the end of the message; or to kMaxBytes. The bits of bytes that are not
-// there are zeros. Reads no byte outside of `message`. Any thread.
-void FillBitmaps(ScanKernel kernel, absl::string_view message,
-                 HeadBitmaps& bitmaps);
-
-// How many bytes at the front of `text` may stand in a path as they are: pchar
-// and "/", but no "%" (RFC 3986 §3.3). Reads no byte outside of `text`.
-size_t SkipPathBytes(ScanKernel kernel, absl::string_view text);
+// Fills the bitmaps with the first bytes of `message`, word by word, up to the
+// one in which a CR stands two bytes behind another CR, as in a blank line.
+// False if none has by the end of the message or kMaxBytes. The bits of bytes
+// that are not there are zeros. Reads no byte outside of `message`. Any thread.
+[[nodiscard]] bool FillBitmaps(ScanKernel kernel, absl::string_view message,
+                               HeadBitmaps& bitmaps);
 
 }  // namespace pollux::http
 

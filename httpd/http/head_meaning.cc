@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/byte_class.h"
@@ -76,13 +77,15 @@ class FirstError {
   const Field* field_ = nullptr;
 };
 
-// Each of these reads the fields of one name, which are there.
+// Each of these reads the fields of one name, which are there. All but Host's
+// are functions of their own: a request without them should not pay for
+// entering them.
 
-void ReadHost(RequestHead& head, FirstError& first) {
+void ReadHost(HostCheck host_check, RequestHead& head, FirstError& first) {
   const Field* const host = head.fields.Find(FieldName::kHost);
   // An absolute target's authority wins (RFC 9112 §3.2.2).
   if (head.target_form != TargetForm::kAbsolute) head.authority = host->value;
-  if (!IsHostAndPort(host->value)) {
+  if (host_check == HostCheck::kNeeded && !IsHostAndPort(host->value)) {
     first.Add(ParseError::kBadHost, *host);
   } else if (const Field* const again =
                  head.fields.FindNext(FieldName::kHost, host)) {
@@ -90,7 +93,8 @@ void ReadHost(RequestHead& head, FirstError& first) {
   }
 }
 
-void ReadContentLength(RequestHead& head, FirstError& first) {
+ABSL_ATTRIBUTE_NOINLINE void ReadContentLength(RequestHead& head,
+                                               FirstError& first) {
   const Field* const length = head.fields.Find(FieldName::kContentLength);
   head.body_framing = BodyFraming::kContentLength;
   if (!ParseContentLength(length->value, head.content_length)) {
@@ -121,13 +125,14 @@ ParseError JudgeTransferEncoding(const RequestHead& head) {
                            : ParseError::kNone;
 }
 
-void ReadTransferEncoding(RequestHead& head, FirstError& first) {
+ABSL_ATTRIBUTE_NOINLINE void ReadTransferEncoding(RequestHead& head,
+                                                  FirstError& first) {
   head.body_framing = BodyFraming::kChunked;
   first.Add(JudgeTransferEncoding(head),
             *head.fields.Find(FieldName::kTransferEncoding));
 }
 
-void ReadExpect(RequestHead& head, FirstError& first) {
+ABSL_ATTRIBUTE_NOINLINE void ReadExpect(RequestHead& head, FirstError& first) {
   constexpr FieldName kName = FieldName::kExpect;
   for (const Field* field = head.fields.Find(kName); field != nullptr;
        field = head.fields.FindNext(kName, field)) {
@@ -155,7 +160,7 @@ bool ReadConnectionOption(absl::string_view option, RequestHead& head) {
 }
 
 // Options that are no tokens are no options; they harm nobody.
-void ReadConnection(RequestHead& head) {
+ABSL_ATTRIBUTE_NOINLINE void ReadConnection(RequestHead& head) {
   constexpr FieldName kName = FieldName::kConnection;
   for (const Field* field = head.fields.Find(kName); field != nullptr;
        field = head.fields.FindNext(kName, field)) {
@@ -188,7 +193,7 @@ HeadVerdict InterpretTarget(RequestHead& head) {
   return {};
 }
 
-HeadVerdict InterpretFields(RequestHead& head) {
+HeadVerdict InterpretFields(HostCheck host_check, RequestHead& head) {
   const bool is_http10 = head.version == Version::kHttp10;
   const FieldTable& fields = head.fields;
   if (head.target_form != TargetForm::kAbsolute) {
@@ -200,7 +205,7 @@ HeadVerdict InterpretFields(RequestHead& head) {
   head.persistence = is_http10 ? Persistence::kClose : Persistence::kKeepAlive;
 
   FirstError first;
-  if (fields.Has(FieldName::kHost)) ReadHost(head, first);
+  if (fields.Has(FieldName::kHost)) ReadHost(host_check, head, first);
   if (fields.Has(FieldName::kConnection)) ReadConnection(head);
   if (fields.Has(FieldName::kContentLength)) ReadContentLength(head, first);
   if (fields.Has(FieldName::kTransferEncoding)) {

@@ -3,6 +3,8 @@
 #ifndef POLLUX_HTTPD_HTTP_HEAD_MEANING_H_
 #define POLLUX_HTTPD_HTTP_HEAD_MEANING_H_
 
+#include <cstdint>
+
 #include "absl/strings/string_view.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
@@ -21,12 +23,15 @@ struct [[nodiscard]] HeadVerdict {
 // absolute target names one (RFC 9112 §3.2). Never allocates.
 HeadVerdict InterpretTarget(RequestHead& head);
 
+// Whether the value of the first Host field has been checked already.
+enum class HostCheck : uint8_t { kNeeded, kDone };
+
 // Checks what the fields mean together and with the version, and sets what is
 // left of `head` by them; with target_form and, where that is kAbsolute,
 // authority set. Of several errors the one that stands first in the message
 // counts; the fields of a Transfer-Encoding stand where the first of them does.
 // Never allocates.
-HeadVerdict InterpretFields(RequestHead& head);
+HeadVerdict InterpretFields(HostCheck host_check, RequestHead& head);
 
 }  // namespace pollux::http
 

@@ -8,13 +8,6 @@
 
 namespace pollux::http {
 
-bool IsTripletAt(absl::string_view text, size_t position) {
-  const absl::string_view triplet = text.substr(position, 3);
-  return triplet.size() == 3 && triplet[0] == '%' &&
-         IsIn(triplet[1], ByteClass::kHexDigit) &&
-         IsIn(triplet[2], ByteClass::kHexDigit) && triplet != "%00";
-}
-
 bool PercentDecode(absl::string_view text, PlusSign plus, std::string& out) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+' && plus == PlusSign::kSpace) {

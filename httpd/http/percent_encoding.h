@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "httpd/http/byte_class.h"
 
 namespace pollux::http {
 
@@ -14,7 +15,13 @@ namespace pollux::http {
 
 // Whether a "%" stands at `position` with two hexadecimal digits behind it that
 // are not both "0": a NUL ends a name for some and not for others.
-bool IsTripletAt(absl::string_view text, size_t position);
+inline bool IsTripletAt(absl::string_view text, size_t position) {
+  if (position >= text.size() || text.size() - position < 3) return false;
+  const char* const triplet = text.data() + position;
+  return triplet[0] == '%' && IsIn(triplet[1], ByteClass::kHexDigit) &&
+         IsIn(triplet[2], ByteClass::kHexDigit) &&
+         (triplet[1] != '0' || triplet[2] != '0');
+}
 
 // What "+" means: itself, or a space as in a form's query (URL Standard §5.1).
 enum class PlusSign : uint8_t { kItself, kSpace };

@@ -28,7 +28,7 @@ enum class BodyPresence : uint8_t { kHeadAndBody, kHeadOnly };
 
 // One complete response, kept as bytes; only its Date changes. Immutable, so
 // any number of connections and threads may send it at once; whoever serves it
-// owns it. Keeps its body three times: it is for short texts, not for files.
+// owns it. Each AppendTo() copies its body: it is for what is short.
 class PreparedResponse {
  public:
   // `status` is 200 to 599, final: interim responses have no body and no Date.
@@ -52,6 +52,11 @@ class PreparedResponse {
 
   // Bytes of body, whether sent or not.
   size_t body_bytes() const { return body_bytes_; }
+
+  // To send parts of it. Lives as long as the response.
+  absl::string_view body() const {
+    return absl::string_view(bytes_).substr(bytes_.size() - body_bytes_);
+  }
 
  private:
   PreparedResponse() = default;

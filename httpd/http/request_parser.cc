@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/byte_class.h"
@@ -33,6 +34,17 @@ constexpr ParseOutcome NeedMore() {
 
 constexpr ParseOutcome Refuse(ParseError error, size_t offset) {
   return {.kind = ParseOutcome::Kind::kError, .error = error, .bytes = offset};
+}
+
+// The grammar has let the head pass; it and what stands before it are
+// `head_end` bytes of the message.
+ParseOutcome Judge(const HeadVerdict& verdict, absl::string_view message,
+                   size_t head_end) {
+  if (verdict.error == ParseError::kNone) return Complete(head_end);
+  // What is missing is missed at the blank line.
+  return Refuse(verdict.error, verdict.where.data() == nullptr
+                                   ? head_end - kCrLfBytes
+                                   : verdict.where.data() - message.data());
 }
 
 // What may follow in a target that begins with `first`. "*" stands alone.
@@ -98,10 +110,19 @@ ParseOutcome RequestParser::Parse(absl::string_view message,
                                   const HeadLimits& limits, RequestHead& head) {
   assert(message.size() >= scanned_);
   if (scanned_ == 0) {
-    const size_t head_end = SplitPlainHead(kernel_, message, limits, head);
-    if (head_end > 0) {
-      return FinishHead(InterpretFields(head), message, head_end);
+    const PlainHead plain = SplitPlainHead(kernel_, message, limits, head);
+    if (plain.bytes > 0) {
+      return Judge(InterpretFields(plain.host_check, head), message,
+                   plain.bytes);
     }
+  }
+  return ReadOn(message, limits, head);
+}
+
+// Apart, so that what is nearly always all does not pay for its entry.
+ABSL_ATTRIBUTE_NOINLINE ParseOutcome RequestParser::ReadOn(
+    absl::string_view message, const HeadLimits& limits, RequestHead& head) {
+  if (scanned_ == 0) {
     if (Stop stop = SkipEmptyLine(message)) return *stop;
   }
   const Window window(message, head_start_ + size_t{limits.max_head_bytes});
@@ -259,8 +280,13 @@ RequestParser::Stop RequestParser::ReadLineStart(const Window& window,
     SplitCheckedLines(
         window.bytes().substr(head_start_, scanned_ - head_start_), head);
     HeadVerdict verdict = InterpretTarget(head);
-    if (verdict.error == ParseError::kNone) verdict = InterpretFields(head);
-    return FinishHead(verdict, window.bytes(), scanned_ + kCrLfBytes);
+    if (verdict.error == ParseError::kNone) {
+      verdict = InterpretFields(HostCheck::kNeeded, head);
+    }
+    const ParseOutcome outcome =
+        Judge(verdict, window.bytes(), scanned_ + kCrLfBytes);
+    if (verdict.error == ParseError::kNone) *this = RequestParser(kernel_);
+    return outcome;
   }
   if (byte == ' ' || byte == '\t') {
     return Refuse(ParseError::kFoldedLine, scanned_);
@@ -297,21 +323,6 @@ RequestParser::Stop RequestParser::ReadFieldValue(const Window& window) {
   }
   Enter(State::kLineStart, kCrLfBytes);
   return std::nullopt;
-}
-
-// The grammar has let the head pass; it and what stands before it are
-// `head_end` bytes of the message.
-ParseOutcome RequestParser::FinishHead(const HeadVerdict& verdict,
-                                       absl::string_view message,
-                                       size_t head_end) {
-  if (verdict.error != ParseError::kNone) {
-    // What is missing is missed at the blank line.
-    return Refuse(verdict.error, verdict.where.data() == nullptr
-                                     ? head_end - kCrLfBytes
-                                     : verdict.where.data() - message.data());
-  }
-  *this = RequestParser(kernel_);
-  return Complete(head_end);
 }
 
 // The element that is being read is whole, and `delimiter_bytes` stand between

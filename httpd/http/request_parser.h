@@ -9,7 +9,6 @@
 #include "absl/strings/string_view.h"
 #include "httpd/http/head_bitmaps.h"
 #include "httpd/http/head_limits.h"
-#include "httpd/http/head_meaning.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
 
@@ -93,6 +92,10 @@ class RequestParser {
   // A reason to return from Parse().
   using Stop = std::optional<ParseOutcome>;
 
+  // Reads on from scanned_, byte by byte.
+  ParseOutcome ReadOn(absl::string_view message, const HeadLimits& limits,
+                      RequestHead& head);
+
   // Each reads on from scanned_ and returns nothing if what it reads is whole:
   // the state is another one then.
   Stop ReadMethod(const Window& window);
@@ -105,8 +108,6 @@ class RequestParser {
 
   Stop SkipEmptyLine(absl::string_view message);
   Stop SkipTriplet(const Window& window, size_t target_limit);
-  ParseOutcome FinishHead(const HeadVerdict& verdict, absl::string_view message,
-                          size_t head_end);
   void Enter(State state, size_t delimiter_bytes);
 
   // Bytes of the message that have passed the grammar. A CRLF or a %XX passes

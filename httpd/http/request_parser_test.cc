@@ -925,6 +925,14 @@ class EveryByteTest : public RequestParserTest {
       }
     }
   }
+
+  // The head at once, by every kernel, comes out as it does from the states.
+  void ExpectSameByteByByte(absl::string_view input) {
+    const Parsed whole = ParseWhole(input);
+    const Parsed cut = ParseByteByByte(input, HeadLimits{}, buffer_);
+    EXPECT_EQ(Describe(whole.outcome), Describe(cut.outcome)) << input;
+    EXPECT_EQ(whole.head, cut.head) << input;
+  }
 };
 
 TEST_F(EveryByteTest, R2_InAMethod) {
@@ -980,6 +988,34 @@ TEST_F(EveryByteTest, R3_AsTheMinorVersion) {
 TEST_F(EveryByteTest, R3_AsTheMajorVersion) {
   ExpectAllowed("GET / HTTP/", ".1\r\nHost: a\r\n\r\n", "",
                 [](char byte) { return byte == '1'; });
+}
+
+// Long enough for the widest kernel's steps.
+TEST_F(EveryByteTest, R18_AtEveryPlaceOfAHead) {
+  const std::string head =
+      "GET /a?b%41 HTTP/1.1\r\nHost: a.b-c:8080\r\nX-Y:z\r\n"
+      "Accept-Encoding: gzip, deflate\r\n\r\n";
+  for (size_t place = 0; place < head.size(); ++place) {
+    for (int byte = 0; byte <= 0xff; ++byte) {
+      std::string input = head;
+      input[place] = static_cast<char>(byte);
+      ExpectSameByteByByte(input);
+    }
+  }
+}
+
+TEST_F(EveryByteTest, R18_AtEveryPlaceOfAPort) {
+  for (const absl::string_view port :
+       {"", "8", "80", "443", "8080", "65535", "65536", "000080"}) {
+    for (size_t place = 0; place <= port.size(); ++place) {
+      for (int byte = 0; byte <= 0xff; ++byte) {
+        std::string text(port);
+        text.insert(text.begin() + place, static_cast<char>(byte));
+        ExpectSameByteByByte(
+            absl::StrCat("GET /path HTTP/1.1\r\nHost: a:", text, "\r\n\r\n"));
+      }
+    }
+  }
 }
 
 // ---------------------------------------------------------------------------

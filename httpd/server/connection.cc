@@ -156,9 +156,7 @@ size_t Connection::ReadHead(absl::string_view input) {
     case http::ParseOutcome::Kind::kNeedMore:
       return 0;
     case http::ParseOutcome::Kind::kError:
-      method_ = http::Method::kGet;
-      asked_at_ = server_.reactor_.Now();
-      written_before_ = written_bytes_;
+      BeginWithoutHead();
       Refuse(server_.RefusalFor(outcome.error));
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
@@ -166,6 +164,14 @@ size_t Connection::ReadHead(absl::string_view input) {
       return outcome.bytes;
   }
   return 0;
+}
+
+// Of a head that is not whole, nobody knows that it asks for no body.
+void Connection::BeginWithoutHead() {
+  method_ = http::Method::kGet;
+  route_ = RouteMatch::kNoRoute;
+  asked_at_ = server_.reactor_.Now();
+  written_before_ = written_bytes_;
 }
 
 void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
@@ -632,12 +638,7 @@ void Connection::OnEndOfInput() {
   if (is_ending()) return;
   if (reading_ == Reading::kBody || parser_.in_progress()) {
     // In the middle of a request, which will never be whole.
-    if (reading_ == Reading::kHead) {
-      method_ = http::Method::kGet;
-      asked_at_ = server_.reactor_.Now();
-      written_before_ = written_bytes_;
-      route_ = RouteMatch::kNoRoute;
-    }
+    if (reading_ == Reading::kHead) BeginWithoutHead();
     Refuse(server_.truncated_request_.As(PageFormat::kText));
   } else {
     // Answers that are due still go out (half-close). While one is awaited
@@ -799,11 +800,7 @@ void Connection::OnTooSlow() {
       break;
     case Deadline::kHead:
       statistics.of(TimeoutKind::kHead).Add();
-      // Of a head that is not whole, nobody knows that it asks for no body.
-      method_ = http::Method::kGet;
-      route_ = RouteMatch::kNoRoute;
-      asked_at_ = since_;
-      written_before_ = written_bytes_;
+      BeginWithoutHead();
       Refuse(server_.request_timeout_.As(PageFormat::kText));
       break;
     case Deadline::kBody:

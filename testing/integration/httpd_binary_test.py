@@ -255,7 +255,7 @@ class FlagsTest(unittest.TestCase):
 
     def test_every_error_has_a_line(self):
         self.assert_fails(
-            run('--config_text=workers: 2\nlistener { address: "a" }\n'
+            run('--config_text=workers: 257\nlistener { address: "a" }\n'
                 'route { path: "b" fixed { status: 99 } }'),
             "--config_text:1:", "--config_text:2:", "--config_text:3:",
             "--config_text:3:")
@@ -271,6 +271,30 @@ class FlagsTest(unittest.TestCase):
 
     def test_an_argument_that_is_no_flag(self):
         self.assert_fails(run("www.textproto"), 'what is "www.textproto"?')
+
+    def test_a_warning_is_no_error(self):
+        result = run("--check", "--config_text=" + CONFIG +
+                     "\ntimeouts { idle: '5ms' }")
+        self.assertEqual((result.returncode, result.stdout), (0, ""))
+        self.assertTrue(result.stderr.startswith(
+            "httpd: --config_text:2:12: warning: idle"), result.stderr)
+
+    def test_dump_config_can_be_loaded_again(self):
+        first = run("--dump_config", "--config_text=" + CONFIG)
+        self.assertEqual((first.returncode, first.stderr), (0, ""))
+        self.assertIn('  max_head: "32KiB"  # default\n', first.stdout)
+        again = run("--dump_config", "--config_text=" + first.stdout)
+        self.assertEqual((again.returncode, again.stderr), (0, ""))
+        self.assert_fails(run("--dump_config", "--config_text=" + ROUTE),
+                          "no listener")
+
+    def test_explain(self):
+        result = run("--explain=max_head")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertTrue(result.stdout.startswith(
+            'limits.max_head: string, default "32KiB"\n'), result.stdout)
+        self.assert_fails(run("--explain=max_haed"),
+                          "did you mean limits.max_head?")
 
     def test_a_relative_path_starts_where_the_user_stands(self):
         with tempfile.TemporaryDirectory() as directory:

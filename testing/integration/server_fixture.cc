@@ -71,7 +71,7 @@ int64_t CallCounter::io_calls() const {
 ServerTest::ServerTest() : reactor_(Reactor::Create(counted_kernel_).value()) {
   auto late = std::make_unique<LateHandler>();
   late_ = late.get();
-  router_ = Router::Create(MakeRoutes(std::move(late))).value();
+  routes_ = MakeRoutes(std::move(late));
 }
 
 void ServerTest::TearDown() {
@@ -86,6 +86,7 @@ void ServerTest::TearDown() {
 
 HttpServer& ServerTest::server() {
   if (server_ == nullptr) {
+    router_ = Router::Create(std::move(routes_)).value();
     server_ = std::make_unique<HttpServer>(*reactor_, *router_, options_);
   }
   return *server_;

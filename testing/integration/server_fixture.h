@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -89,6 +90,9 @@ class ServerTest : public testing::TestWithParam<KernelUnderTest> {
   HttpServer& server();
   void DestroyServer();
 
+  // One more route; before the server starts.
+  void AddRoute(Route route) { routes_.push_back(std::move(route)); }
+
   // Through a socketpair(2).
   TestClient Connect();
   // Through a listener of the server's, on the loopback interface.
@@ -119,6 +123,7 @@ class ServerTest : public testing::TestWithParam<KernelUnderTest> {
   LateHandler* late_ = nullptr;
 
  private:
+  std::vector<Route> routes_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<HttpServer> server_;
   Address listening_at_;

@@ -1,0 +1,134 @@
+#include "httpd/make_router.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/functional/overload.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "httpd/handlers/cors.h"
+#include "httpd/handlers/echo.h"
+#include "httpd/handlers/file_cache.h"
+#include "httpd/handlers/files.h"
+#include "httpd/handlers/fixed.h"
+#include "httpd/handlers/health.h"
+#include "httpd/handlers/redirect.h"
+#include "httpd/handlers/request_id.h"
+#include "httpd/http/field.h"
+#include "httpd/http/prepared_response.h"
+#include "httpd/http/request_head.h"
+#include "httpd/server/handler.h"
+#include "httpd/server/method_set.h"
+
+namespace pollux {
+namespace {
+
+using MadeHandler = absl::StatusOr<std::unique_ptr<Handler>>;
+
+MethodSet Methods(const std::vector<http::Method>& methods) {
+  MethodSet set;
+  for (const http::Method method : methods) set.Add(method);
+  return set;
+}
+
+MadeHandler MakeFixed(const httpd::FixedSettings& settings) {
+  std::vector<http::Field> fields = {{"Content-Type", settings.content_type}};
+  if (!settings.cache_control.empty()) {
+    fields.push_back({"Cache-Control", settings.cache_control});
+  }
+  absl::StatusOr<http::PreparedResponse> response =
+      http::PreparedResponse::Create(settings.status, fields, settings.body);
+  if (!response.ok()) return response.status();
+  return std::make_unique<FixedHandler>(*std::move(response));
+}
+
+MadeHandler MakeFiles(const httpd::FilesSettings& settings, Reactor& reactor) {
+  return FilesHandler::Create(
+      reactor,
+      {.root = settings.root,
+       .index = settings.index,
+       .listing = settings.listing ? FilesHandler::Listing::kPage
+                                   : FilesHandler::Listing::kNone,
+       .cache = {
+           .max_file_bytes_in_memory =
+               settings.cache_bytes == 0 ? 0 : settings.max_cached_file_bytes,
+           .max_bytes = settings.cache_bytes,
+           .max_descriptors = kOpenFilesOfARoute,
+           .siblings = settings.precompressed ? FileCache::Siblings::kServed
+                                              : FileCache::Siblings::kIgnored,
+           .cache_control = settings.cache_control}});
+}
+
+MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
+                          Reactor& reactor) {
+  return std::visit(
+      absl::Overload{
+          [](const httpd::FixedSettings& fixed) { return MakeFixed(fixed); },
+          [](const httpd::RedirectSettings& redirect) -> MadeHandler {
+            return RedirectHandler::Create(redirect.status, redirect.location);
+          },
+          [](const httpd::EchoSettings&) -> MadeHandler {
+            return std::make_unique<EchoHandler>();
+          },
+          [&](const httpd::FilesSettings& files) {
+            return MakeFiles(files, reactor);
+          },
+          [](const httpd::HealthSettings&) -> MadeHandler {
+            return std::make_unique<HealthHandler>();
+          },
+      },
+      settings);
+}
+
+MadeHandler WrapInCors(const httpd::CorsSettings& settings,
+                       std::unique_ptr<Handler> inner) {
+  return CorsHandler::Create(
+      std::move(inner),
+      {.origins = settings.origins,
+       .methods = Methods(settings.methods),
+       .request_fields = settings.headers,
+       .exposed_fields = settings.expose_headers,
+       .credentials = settings.credentials
+                          ? CorsHandler::Credentials::kAllowed
+                          : CorsHandler::Credentials::kOmitted,
+       .max_age = settings.max_age});
+}
+
+MadeHandler MakeHandler(const httpd::RouteSettings& route, Reactor& reactor) {
+  MadeHandler handler = MakeInnermost(route.handler, reactor);
+  if (handler.ok() && route.cors.has_value()) {
+    handler = WrapInCors(*route.cors, *std::move(handler));
+  }
+  if (handler.ok() && route.request_id.has_value()) {
+    handler = std::make_unique<RequestIdHandler>(*std::move(handler));
+  }
+  return handler;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
+    const std::vector<httpd::RouteSettings>& routes, Reactor& reactor) {
+  std::vector<Route> made;
+  for (const httpd::RouteSettings& route : routes) {
+    MadeHandler handler = MakeHandler(route, reactor);
+    if (!handler.ok()) {
+      return absl::Status(handler.status().code(),
+                          absl::StrCat("route ", route.name, ": ",
+                                       handler.status().message()));
+    }
+    MethodSet methods = Methods(route.methods);
+    if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);
+    made.push_back({.path = route.prefix.empty()
+                                ? route.path
+                                : absl::StrCat(route.prefix, "*"),
+                    .methods = methods,
+                    .handler = *std::move(handler),
+                    .hosts = route.hosts,
+                    .name = route.name});
+  }
+  return Router::Create(std::move(made));
+}
+
+}  // namespace pollux

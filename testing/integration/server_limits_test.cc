@@ -1,0 +1,268 @@
+// What a server does when there is too much of something, and what it counts.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "httpd/http/request_head.h"
+#include "httpd/server/exchange_observer.h"
+#include "httpd/server/handler.h"
+#include "httpd/server/http_server.h"
+#include "httpd/server/request.h"
+#include "httpd/server/responder.h"
+#include "httpd/server/router.h"
+#include "httpd/server/server_statistics.h"
+#include "testing/integration/server_fixture.h"
+#include "testing/integration/test_client.h"
+#include "testing/kernel_under_test.h"
+
+namespace pollux {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+class LimitsTest : public ServerTest {
+ protected:
+  uint64_t Shed(ShedReason reason) {
+    return server().statistics().shed[static_cast<size_t>(reason)].Read();
+  }
+  int64_t Connections(ConnectionState state) {
+    return server().statistics().connections[static_cast<size_t>(state)].Read();
+  }
+  int64_t AllConnections() {
+    int64_t all = 0;
+    for (const Gauge& gauge : server().statistics().connections) {
+      all += gauge.Read();
+    }
+    return all;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, LimitsTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(LimitsTest, R24AnIdleConnectionMakesRoom) {
+  options_.max_connections = 2;
+  TestClient first = ConnectTcp();
+  TestClient second = ConnectTcp();
+  first.Write(Get("/1"));
+  EXPECT_EQ(first.ReadResponse().body, "1");
+  TestClient third = StartToConnectTcp();
+  third.Write(Get("/3"));
+  EXPECT_EQ(third.ReadResponse().body, "3");
+  EXPECT_EQ(server().connection_count(), 2u);
+  EXPECT_EQ(Shed(ShedReason::kIdleForNew), 1u);
+  EXPECT_EQ(Shed(ShedReason::kConnections), 0u);
+}
+
+TEST_P(LimitsTest, R24ANewConnectionIsRefusedWhereNoneIsIdle) {
+  options_.max_connections = 2;
+  TestClient first = ConnectTcp();
+  first.Write(Get("/late"));
+  TestClient second = ConnectTcp();
+  second.Write("GET / HT");
+  LetServerWork();
+  TestClient third = StartToConnectTcp();
+  third.Write(Get("/3"));
+  const std::string answer = third.ReadToEnd();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+  EXPECT_EQ(ParseResponses(answer)[0].Field("Connection"), "close");
+  EXPECT_EQ(third.error(), 0);
+  EXPECT_EQ(Shed(ShedReason::kConnections), 1u);
+  third.Close();
+  // The others never noticed.
+  AnswerLate();
+  EXPECT_EQ(first.ReadResponse().body, "late\n");
+  second.Write("TP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(second.ReadResponse().body, "ha?\n");
+  EXPECT_TRUE(RunUntilConnectionsAre(2));
+}
+
+TEST_P(LimitsTest, R24RefusalsAreBounded) {
+  options_.max_connections = 1;
+  TestClient first = ConnectTcp();
+  first.Write(Get("/late"));
+  LetServerWork();
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(StartToConnectTcp());
+    LetServerWork();
+  }
+  EXPECT_EQ(Shed(ShedReason::kConnections), 100u);
+  EXPECT_EQ(server().connection_count(), 1u + 64u);
+  clients.clear();
+  EXPECT_TRUE(RunUntilConnectionsAre(1));
+  AnswerLate();
+  EXPECT_EQ(first.ReadResponse().body, "late\n");
+}
+
+TEST_P(LimitsTest, OfOneClientOnlySoManyConnectionsAreServed) {
+  options_.max_connections_per_client = 2;
+  TestClient first = ConnectTcp();
+  TestClient second = ConnectTcp();
+  TestClient third = StartToConnectTcp();
+  EXPECT_THAT(third.ReadToEnd(), StartsWith("HTTP/1.1 429 "));
+  third.Close();
+  EXPECT_EQ(Shed(ShedReason::kConnectionsOfClient), 1u);
+  EXPECT_TRUE(RunUntilConnectionsAre(2));
+  // One goes, another may come.
+  first.Close();
+  EXPECT_TRUE(RunUntilConnectionsAre(1));
+  TestClient fourth = ConnectTcp();
+  fourth.Write(Get("/4"));
+  EXPECT_EQ(fourth.ReadResponse().body, "4");
+}
+
+// Collects bodies of any length.
+class CollectingHandler final : public Handler {
+ public:
+  void Handle(const Request&, Responder responder) override {
+    std::move(responder).CollectBody(
+        1 << 30, [](std::string body, Responder responder) {
+          std::move(responder).Send({.body = absl::StrCat(body.size())});
+        });
+  }
+};
+
+TEST_P(LimitsTest, WhoHoldsMostMemoryIsShedFirst) {
+  options_.max_buffered_bytes = 100'000;
+  AddRoute({.path = "/up",
+            .methods = {http::Method::kPost},
+            .handler = std::make_unique<CollectingHandler>()});
+  const std::string small = Post("/up", std::string(30'000, 'a'));
+  const std::string large = Post("/up", std::string(80'000, 'b'));
+  TestClient modest = Connect();
+  TestClient greedy = Connect();
+  modest.Write(small.substr(0, small.size() - 1));
+  LetServerWork();
+  EXPECT_EQ(server().buffered_bytes(), 29'999u);
+  greedy.Write(large.substr(0, large.size() - 1));
+  const ReceivedResponse refusal = greedy.ReadResponse();
+  EXPECT_EQ(refusal.status, 503);
+  EXPECT_EQ(refusal.Field("Connection"), "close");
+  EXPECT_EQ(Shed(ShedReason::kBufferedBytes), 1u);
+  EXPECT_LT(server().buffered_bytes(), 100'000u);
+  modest.Write("a");
+  EXPECT_EQ(modest.ReadResponse().body, "30000");
+  EXPECT_EQ(server().buffered_bytes(), 0u);
+}
+
+TEST_P(LimitsTest, WhoDoesNotReadIsShed) {
+  options_.max_buffered_bytes = 1'500'000;
+  TestClient first = Connect();
+  TestClient second = Connect();
+  first.Write(Get("/big"));
+  LetServerWork();
+  EXPECT_GT(server().buffered_bytes(), 100'000u);
+  second.Write(Get("/big") + Get("/big"));
+  LetServerWork();
+  EXPECT_LE(server().buffered_bytes(), 1'500'000u);
+  EXPECT_LE(server().connection_count(), 2u);
+  TestClient third = Connect();
+  third.Write(Get("/3"));
+  EXPECT_EQ(third.ReadResponse().body, "3");
+}
+
+// Counters.
+
+TEST_P(LimitsTest, ConnectionsAreCountedByState) {
+  TestClient idle = Connect();
+  TestClient reading = Connect();
+  TestClient answering = Connect();
+  TestClient closing = Connect();
+  reading.Write("GET / HT");
+  answering.Write(Get("/late"));
+  closing.Write("bad\r\n");
+  LetServerWork();
+  EXPECT_EQ(Connections(ConnectionState::kIdle), 1);
+  EXPECT_EQ(Connections(ConnectionState::kReading), 1);
+  EXPECT_EQ(Connections(ConnectionState::kAnswering), 1);
+  EXPECT_EQ(Connections(ConnectionState::kClosing), 1);
+  reading.Write("TP/1.1\r\nHost: a\r\n\r\n");
+  AnswerLate();
+  LetServerWork();
+  EXPECT_EQ(Connections(ConnectionState::kIdle), 3);
+  for (TestClient* client : {&idle, &reading, &answering, &closing}) {
+    client->Close();
+  }
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_EQ(AllConnections(), 0);
+}
+
+TEST_P(LimitsTest, AnswersAreCountedByRouteAndStatus) {
+  TestClient client = Connect();
+  client.Write(Get("/") + Get("/") + Get("/nowhere") + Post("/", "a") +
+               Get("/late"));
+  client.ReadResponses(4);
+  AnswerLate();
+  client.ReadResponse();
+  client.Write("bad\r\n");
+  client.ReadResponse();
+  const ServerStatistics& statistics = server().statistics();
+  // The first route is "/".
+  EXPECT_EQ(statistics.routes[1].responses[1].Read(), 2u);
+  EXPECT_EQ(statistics.routes[1].responses[3].Read(), 1u);
+  EXPECT_EQ(statistics.routes[1].latency.Read().count(), 3u);
+  EXPECT_EQ(statistics.routes[0].responses[3].Read(), 2u);
+  uint64_t all = 0;
+  for (const RouteStatistics& route : statistics.routes) {
+    for (const Counter& counter : route.responses) all += counter.Read();
+  }
+  EXPECT_EQ(all, 6u);
+  EXPECT_GT(statistics.received_bytes.Read(), 100u);
+  EXPECT_GT(statistics.sent_bytes.Read(), 500u);
+  EXPECT_EQ(statistics.accepted_connections.Read(), 1u);
+}
+
+// An observer that keeps what it is told, as text.
+class NotingObserver final : public ExchangeObserver {
+ public:
+  void OnExchange(const ExchangeRecord& record) override {
+    lines.push_back(absl::StrCat(
+        record.client.ToString(), " ", record.method, " ", record.target, " ",
+        record.host, " ", record.user_agent, " ", record.traceparent, " ",
+        record.route, " ", record.status));
+    bytes.push_back(record.sent_bytes);
+  }
+
+  std::vector<std::string> lines;
+  std::vector<uint64_t> bytes;
+};
+
+TEST_P(LimitsTest, AnObserverIsToldOfEachExchange) {
+  NotingObserver observer;
+  options_.observer = &observer;
+  TestClient client = ConnectTcp();
+  const std::string fields = "User-Agent: me\r\ntraceparent: 00-a-b-01\r\n";
+  client.Write(Get("/1", fields) + Get("/nowhere?x") + Get("/late", fields));
+  client.ReadResponses(2);
+  LetServerWork();
+  AnswerLate();
+  const ReceivedResponse late = client.ReadResponse();
+  client.Write("bad\r\n");
+  client.ReadResponse();
+  LetServerWork();
+  EXPECT_THAT(observer.lines,
+              testing::ElementsAre(
+                  "127.0.0.1 GET /1 a me 00-a-b-01 /1 200",
+                  "127.0.0.1 GET /nowhere?x a   none 404",
+                  "127.0.0.1 GET /late a me 00-a-b-01 /late 200",
+                  "127.0.0.1      none 400"));
+  EXPECT_GT(observer.bytes[2], late.body.size());
+  observer.lines.clear();
+  DestroyServer();
+  EXPECT_THAT(observer.lines, IsEmpty());
+}
+
+}  // namespace
+}  // namespace pollux
