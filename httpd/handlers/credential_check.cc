@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/btree_set.h"
 #include "absl/log/check.h"
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
@@ -78,7 +79,7 @@ bool Matches(const std::string& password, const std::string& hash,
 absl::StatusOr<std::unique_ptr<CredentialCheck>> CredentialCheck::Create(
     Reactor& reactor, std::vector<User> users, const Options& options) {
   if (users.empty()) return absl::InvalidArgumentError("there are no users");
-  absl::flat_hash_set<absl::string_view> names;
+  absl::btree_set<absl::string_view> names;
   for (const User& user : users) {
     const auto wrong = [&user](absl::string_view why) {
       return absl::InvalidArgumentError(
@@ -136,10 +137,11 @@ void CredentialCheck::Ask(absl::string_view name, absl::string_view password,
                           OnVerdict on_verdict) {
   CHECK(!is_full());
   const KeyedHash::Digest digest = DigestOf(name, password);
-  ++waiting_count_;
-  std::vector<OnVerdict>& waiting = waiting_[digest];
-  waiting.push_back(std::move(on_verdict));
-  if (waiting.size() > 1) return;
+  const bool is_asked_already = std::any_of(
+      waiting_.begin(), waiting_.end(),
+      [&](const Waiting& waiting) { return waiting.digest == digest; });
+  waiting_.push_back({.digest = digest, .on_verdict = std::move(on_verdict)});
+  if (is_asked_already) return;
 
   const auto user = user_by_name_.find(name);
   const bool is_user = user != user_by_name_.end();
@@ -209,10 +211,16 @@ void CredentialCheck::Deliver() {
     if (answer.verdict == Verdict::kRight) {
       remembered_[answer.user] = answer.digest;
     }
-    auto waiting = waiting_.extract(answer.digest);
-    waiting_count_ -= waiting.mapped().size();
-    for (OnVerdict& on_verdict : waiting.mapped()) {
-      std::move(on_verdict)(answer.verdict);
+    // Those who are told may ask again.
+    const auto told = std::stable_partition(
+        waiting_.begin(), waiting_.end(), [&](const Waiting& waiting) {
+          return !(waiting.digest == answer.digest);
+        });
+    std::vector<Waiting> telling(std::make_move_iterator(told),
+                                 std::make_move_iterator(waiting_.end()));
+    waiting_.erase(told, waiting_.end());
+    for (Waiting& waiting : telling) {
+      std::move(waiting.on_verdict)(answer.verdict);
     }
   }
 }

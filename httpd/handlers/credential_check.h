@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -69,7 +69,7 @@ class CredentialCheck final {
   bool Remembers(absl::string_view name, absl::string_view password) const;
 
   // Whether so many wait that Ask() must not be called.
-  bool is_full() const { return waiting_count_ >= options_.max_waiting; }
+  bool is_full() const { return waiting_.size() >= options_.max_waiting; }
 
   // Tells the verdict from the loop, never inline. Only unless is_full(). Those
   // who ask the same at once share one comparison.
@@ -84,6 +84,11 @@ class CredentialCheck final {
     // Whose hash it is compared with, and whether by right.
     size_t user;
     bool is_users_own;
+  };
+  // Who asked.
+  struct Waiting {
+    KeyedHash::Digest digest;
+    OnVerdict on_verdict;
   };
   struct Answer {
     KeyedHash::Digest digest;
@@ -107,13 +112,12 @@ class CredentialCheck final {
   const Options options_;
   const KeyedHash hash_;
   const std::vector<User> users_;
-  absl::flat_hash_map<absl::string_view, size_t> user_by_name_;
+  absl::btree_map<absl::string_view, size_t> user_by_name_;
 
   // By user: the last that was found right. That is one for each, but for
   // hashes that look at part of a password only.
   std::vector<std::optional<KeyedHash::Digest>> remembered_;
-  absl::flat_hash_map<KeyedHash::Digest, std::vector<OnVerdict>> waiting_;
-  size_t waiting_count_ = 0;
+  std::vector<Waiting> waiting_;
 
   // Null when this is gone: a delivery that was posted may come later, and
   // cannot be taken back. Looked at by the loop's thread only.

@@ -3,7 +3,6 @@
 #define POLLUX_HTTPD_HANDLERS_KEYED_HASH_H_
 
 #include <cstdint>
-#include <utility>
 
 #include "absl/strings/string_view.h"
 
@@ -26,10 +25,6 @@ class KeyedHash {
     // In a time that does not depend on where they differ.
     friend bool operator==(const Digest& a, const Digest& b) {
       return ((a.low ^ b.low) | (a.high ^ b.high)) == 0;
-    }
-    template <typename H>
-    friend H AbslHashValue(H state, const Digest& digest) {
-      return H::combine(std::move(state), digest.low, digest.high);
     }
 
     uint64_t low;
