@@ -75,9 +75,9 @@ class [[nodiscard]] Responder {
   void SetRequestId(absl::string_view id);
 
   // The body of the request, which is else read and thrown away. Once, and only
-  // inside of Handler::Handle() (see HandOn()); the receiver is told nothing before that has
-  // returned. Receiver and server see to it that it ends: more than
-  // HttpServer::Options::max_body_bytes is 413, too slow is 408.
+  // inside of Handler::Handle() (see HandOn()); the receiver is told nothing
+  // before that has returned. Receiver and server see to it that it ends: more
+  // than HttpServer::Options::max_body_bytes is 413, too slow is 408.
   void ReceiveBody(std::unique_ptr<BodyReceiver> receiver);
 
   // The whole body in memory, up to `max_bytes`; more is 413. `on_body` gets
