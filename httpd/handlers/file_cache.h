@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/file_variant.h"
@@ -105,7 +105,7 @@ class FileCache {
   const Options options_;
   Files files_;
   // By their own paths.
-  absl::flat_hash_map<absl::string_view, Files::iterator> by_path_;
+  std::map<absl::string_view, Files::iterator> by_path_;
   // Of all files_.
   uint64_t bytes_ = 0;
   size_t descriptors_ = 0;

@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "httpd/handlers/directory_listing.h"
@@ -94,7 +94,7 @@ class FilesHandler final : public Handler {
   int64_t wall_seconds_ = 0;
   MonotonicTime reread_wall_at_;
 
-  absl::flat_hash_map<ListingTask*, std::unique_ptr<ListingTask>> listings_;
+  std::map<ListingTask*, std::unique_ptr<ListingTask>> listings_;
 };
 
 }  // namespace pollux
