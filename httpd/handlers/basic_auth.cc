@@ -123,8 +123,6 @@ void BasicAuthHandler::OnVerdict(CredentialCheck::Verdict verdict,
   if (verdict == CredentialCheck::Verdict::kRight) {
     return std::move(waiting.responder).HandOn(*inner_, request);
   }
-  // So that it comes to its end, for the answer waits for that.
-  waiting.responder.ResumeBody();
   std::move(waiting.responder)
       .Send(unauthorized_.As(PreferredFormat(request.head())));
 }

@@ -29,8 +29,9 @@ class Request;
 // If the client has gone in the meantime, everything here is a no-op; if the
 // responder is destroyed without an answer, the client gets 500.
 //
-// An answer that is given whole waits for the body of the request to be whole:
-// a client that is still sending could not be told from one that never asked.
+// An answer that is given whole waits for the body of the request to be whole
+// (and lets it come, should it be paused): a client that is still sending could
+// not be told from one that never asked.
 class [[nodiscard]] Responder final : private ExchangeHolder {
  public:
   Responder(Responder&& other) noexcept { *this = std::move(other); }
