@@ -148,6 +148,7 @@ class Connection final : private Stream::Handler, private Exchange {
   void ReleaseWork();
 
   // Ending.
+  void EndIfUnused();
   void EndTruncated();
   void Linger();
   void CloseWhenSent();
