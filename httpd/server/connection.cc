@@ -92,12 +92,18 @@ const ClientAddress& Connection::client() {
 }
 
 void Connection::Drain() {
-  if (is_ending() || reading_ != Reading::kHead) return;
+  EndIfUnused();
+  if (ending_ == Ending::kWanted) SettleOutside();
+}
+
+// While the server drains. An answer that announces the end brings it by
+// itself; one that began before, such as a stream, leaves it to this.
+void Connection::EndIfUnused() {
+  if (ending_ != Ending::kNone || reading_ != Reading::kHead) return;
   // What has come already is answered.
   if (parser_.in_progress() || stream_.HasUnreadInput()) return;
   closes_unasked_ = true;
   ending_ = Ending::kWanted;
-  SettleOutside();
 }
 
 void Connection::Close() {
@@ -136,6 +142,7 @@ size_t Connection::OnInput(absl::string_view input) {
   in_input_ = false;
   server_.statistics_.received_bytes.Add(consumed);
   if (!stream_.is_open()) return consumed;
+  if (server_.draining_ && consumed == input.size()) EndIfUnused();
   // To close with unread input would make the kernel send an RST.
   if (ending_ == Ending::kWanted && consumed < input.size()) Linger();
   Settle();
@@ -680,6 +687,7 @@ void Connection::Leave() {
 // Outside of OnInput(), which sees to all this when it has come to its end.
 void Connection::SettleOutside() {
   if (in_input_ || !stream_.is_open()) return;
+  if (server_.draining_) EndIfUnused();
   if (ending_ == Ending::kWanted) closes_unasked_ = true;
   stream_.Flush();
   Settle();

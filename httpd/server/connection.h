@@ -155,6 +155,7 @@ class Connection final : private Stream::Handler,
   void ReleaseWork();
 
   // Ending.
+  void EndIfUnused();
   void EndTruncated();
   void Linger();
   void CloseWhenSent();

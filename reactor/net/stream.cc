@@ -141,6 +141,7 @@ void Stream::ResumeInput() {
 }
 
 bool Stream::HasUnreadInput() {
+  if (backlog_ && !backlog_->unconsumed.empty()) return true;
   char byte;
   return is_open() &&
          kernel().Recv(socket_.descriptor(), {&byte, 1}, MSG_PEEK).value() > 0;
