@@ -43,12 +43,12 @@ class FileCache {
   };
 
   struct Options {
-    // Up to so many bytes a file is kept in memory.
+    // Up to so many bytes a file is kept in memory, else open.
     uint64_t max_file_bytes_in_memory = 64 * 1024;
-    // Of all files in memory together.
-    uint64_t max_bytes = 32 * 1024 * 1024;
+    // Of all files in memory together, with what is said of each; 0: none is.
+    uint64_t max_bytes = 16 * 1024 * 1024;
+    // Of both kinds.
     size_t max_files = 10'000;
-    // Files kept open.
     size_t max_descriptors = 256;
 
     Siblings siblings = Siblings::kIgnored;
@@ -99,6 +99,7 @@ class FileCache {
   // Out of the cache.
   Variants Take(Files::iterator file);
   bool DropDescriptors();
+  bool FitsInMemory(uint64_t file_bytes) const;
   bool IsTooMuch() const;
 
   RootDirectory& root_;

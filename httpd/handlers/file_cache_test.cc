@@ -373,11 +373,12 @@ TEST_P(FileCacheTest, IsBoundedInBytesAndDescriptors) {
     EXPECT_LE(cache_->bytes(), 20'000u);
     EXPECT_EQ(kernel_.open() - before, static_cast<int>(cache_->descriptors()));
   }
-  // What is larger than all is still served.
+  // Without memory and descriptors they are served all the same.
   MakeCache({.max_bytes = 0, .max_files = 0, .max_descriptors = 0});
   EXPECT_EQ(Read("small1").size(), 1000u);
   EXPECT_EQ(Read("large1").size(), 1001u);
   EXPECT_EQ(cache_->files(), 1u);
+  EXPECT_EQ(cache_->bytes(), 0u);
 }
 
 TEST_P(FileCacheTest, WhatIsLentOutlivesTheCache) {

@@ -30,9 +30,6 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// What an entry takes besides its bytes: names, fields and heads.
-constexpr size_t kOverheadBytes = 2048;
-
 // Rounded down, before 1970 too.
 int64_t ModifiedSeconds(const FileVersion& version) {
   return absl::ToUnixSeconds(absl::FromUnixNanos(version.modified_nanos));
@@ -88,30 +85,26 @@ Fields AllFields(const FileVariant::Description& file,
 
 }  // namespace
 
-FileVariant::FileVariant(const Description& description, std::string entity_tag,
-                         size_t contents_bytes)
+FileVariant::FileVariant(const Description& description, std::string entity_tag)
     : version_(description.version),
       is_settled_(description.is_settled),
       coding_(description.coding),
       entity_tag_(std::move(entity_tag)),
       fields_(AllFields(description, entity_tag_)),
-      not_modified_(Prepare(304, SharedFields(description, entity_tag_), "")),
-      memory_bytes_(contents_bytes + kOverheadBytes) {}
+      not_modified_(Prepare(304, SharedFields(description, entity_tag_), "")) {}
 
 FileVariant::Owner FileVariant::InMemory(const Description& description,
                                          absl::string_view contents) {
-  Owner variant(
-      new FileVariant(description, StrongTag(description), contents.size()));
+  Owner variant(new FileVariant(description, StrongTag(description)));
   variant->whole_ = Prepare(200, variant->fields_, contents);
   return variant;
 }
 
 FileVariant::Owner FileVariant::InFile(const Description& description,
                                        Descriptor file) {
-  Owner variant(new FileVariant(
-      description,
-      absl::StrCat(description.is_settled ? "" : "W/", StrongTag(description)),
-      0));
+  Owner variant(new FileVariant(description,
+                                absl::StrCat(description.is_settled ? "" : "W/",
+                                             StrongTag(description))));
   variant->file_ = std::move(file);
   return variant;
 }

@@ -76,15 +76,21 @@ class FileVariant final : private Lender {
   ResponseHead Head(int status) const;
   ResponseBody Body(uint64_t first, uint64_t bytes);
 
-  // What it occupies, about.
-  size_t memory_bytes() const { return memory_bytes_; }
+  // What `size_bytes` of contents occupy in memory, about: with names, fields
+  // and heads.
+  static constexpr uint64_t MemoryFor(uint64_t size_bytes) {
+    return size_bytes + 2048;
+  }
+  // What it occupies so; 0 if it is in a file.
+  uint64_t memory_bytes() const {
+    return whole_.has_value() ? MemoryFor(size_bytes()) : 0;
+  }
   bool has_descriptor() const { return file_.is_open(); }
 
  private:
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
-  FileVariant(const Description& description, std::string entity_tag,
-              size_t contents_bytes);
+  FileVariant(const Description& description, std::string entity_tag);
   ~FileVariant() = default;
   void OnDropped();
   void OnReturned() override;
@@ -99,7 +105,6 @@ class FileVariant final : private Lender {
   std::optional<http::PreparedResponse> whole_;
   http::PreparedResponse not_modified_;
   Descriptor file_;
-  const size_t memory_bytes_;
 
   int leases_ = 0;
   bool is_dropped_ = false;

@@ -35,8 +35,9 @@ namespace pollux {
 //   503 for want of descriptors or memory, 500 if the disk fails.
 //
 // A file that is replaced or removed is served so within a second: see
-// FileCache. A small one that is asked for again costs no system call and no
-// heap allocation. A file that shrinks while it is sent ends its connection.
+// FileCache. One of less than 16 KiB that is asked for again costs no system
+// call and no heap allocation. A file that shrinks while it is sent ends its
+// connection.
 //
 // Owned by its router; one reactor's thread. Must not outlive the reactor; what
 // is still being sent may outlive it, as long as the kernel is there. Reads

@@ -902,6 +902,12 @@ TEST_P(ListingTest, ShowsADirectoryWithoutAnIndex) {
   EXPECT_EQ(Body(Get("dir/")), "index");
 }
 
+TEST_P(ListingTest, DoesNotStandInForAnIndexThatMayNotBeRead) {
+  Write("secret", "");
+  Link("root/index.html", "../secret");
+  EXPECT_EQ(Status(""), 404);
+}
+
 TEST_P(ListingTest, IsAnsweredLaterIfItIsLong) {
   constexpr int kFiles = 1000;
   for (int i = 0; i < kFiles; ++i) Write(absl::StrCat("root/f", i), "");
