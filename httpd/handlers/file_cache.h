@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/file_variant.h"
@@ -105,8 +105,9 @@ class FileCache {
   RootDirectory& root_;
   const Options options_;
   Files files_;
-  // By their own paths.
-  absl::flat_hash_map<absl::string_view, Files::iterator> by_path_;
+  // By their own paths. Not flat_hash_map, which gcc 12 cannot compile for
+  // UBSan.
+  std::unordered_map<absl::string_view, Files::iterator> by_path_;
   // Of all files_.
   uint64_t bytes_ = 0;
   size_t descriptors_ = 0;

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "httpd/handlers/directory_listing.h"
@@ -41,7 +41,8 @@ namespace pollux {
 //
 // Owned by its router; one reactor's thread. Must not outlive the reactor; what
 // is still being sent may outlive it, as long as the kernel is there. Reads
-// from the disk when it must, which the loop waits for.
+// from the disk when it must, which the loop waits for. The program must ignore
+// SIGPIPE, for sendfile(2) raises it: see Kernel::SendFile().
 class FilesHandler final : public Handler {
  public:
   enum class Listing : uint8_t { kNone, kPage };
@@ -95,7 +96,7 @@ class FilesHandler final : public Handler {
   int64_t wall_seconds_ = 0;
   MonotonicTime reread_wall_at_;
 
-  absl::flat_hash_map<ListingTask*, std::unique_ptr<ListingTask>> listings_;
+  std::unordered_map<ListingTask*, std::unique_ptr<ListingTask>> listings_;
 };
 
 }  // namespace pollux

@@ -1,6 +1,7 @@
 // Files through a server, to the last byte, and what they cost.
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -45,6 +46,9 @@ class ForwardingHandler final : public Handler {
 
 class ServerFilesTest : public ServerTest {
  protected:
+  // As programs must that send files.
+  static void SetUpTestSuite() { ::signal(SIGPIPE, SIG_IGN); }
+
   void SetUp() override {
     ASSERT_TRUE(tree_->MakeDirectory("root"));
     FilesHandler::Options options;
