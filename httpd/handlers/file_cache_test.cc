@@ -231,6 +231,18 @@ TEST_P(FileCacheTest, ReadsAgainWhatWasJustChanged) {
   EXPECT_EQ(kernel_.Count(SyscallKind::kPread), reads);
 }
 
+TEST_P(FileCacheTest, TagsOfTheSameBytesInMemoryStayTheSame) {
+  Write("root/a", "1");
+  const std::string tag = Tag("a");
+  PassLonger();
+  EXPECT_EQ(Tag("a"), tag);
+  Settle();
+  PassLonger();
+  EXPECT_EQ(Tag("a"), tag);
+  MakeCache({});
+  EXPECT_EQ(Tag("a"), tag);
+}
+
 TEST_P(FileCacheTest, TagsOfWhatMayStillChangeInPlaceAreWeak) {
   const auto strength = [&](const std::string& path) {
     return Find(path)->validators().entity_tag->strength;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/crc/crc32c.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -35,12 +36,17 @@ int64_t ModifiedSeconds(const FileVersion& version) {
   return absl::ToUnixSeconds(absl::FromUnixNanos(version.modified_nanos));
 }
 
-std::string StrongTag(const FileVariant::Description& file) {
-  return absl::StrCat(
-      "\"", file.version.Name(),
-      file.is_settled ? ""
-                      : absl::StrCat("-", absl::Hex(file.opened_wall_nanos)),
-      "\"");
+std::string TagInMemory(const FileVariant::Description& file,
+                        absl::string_view contents) {
+  const auto checksum = static_cast<uint32_t>(absl::ComputeCrc32c(contents));
+  return absl::StrCat("\"", file.version.Name(), "-", absl::Hex(checksum),
+                      "\"");
+}
+
+std::string TagInFile(const FileVariant::Description& file) {
+  if (file.is_settled) return absl::StrCat("\"", file.version.Name(), "\"");
+  return absl::StrCat("W/\"", file.version.Name(), "-",
+                      absl::Hex(file.opened_wall_nanos), "\"");
 }
 
 http::PreparedResponse Prepare(int status, const Fields& fields,
@@ -95,16 +101,15 @@ FileVariant::FileVariant(const Description& description, std::string entity_tag)
 
 FileVariant::Owner FileVariant::InMemory(const Description& description,
                                          absl::string_view contents) {
-  Owner variant(new FileVariant(description, StrongTag(description)));
+  Owner variant(
+      new FileVariant(description, TagInMemory(description, contents)));
   variant->whole_ = Prepare(200, variant->fields_, contents);
   return variant;
 }
 
 FileVariant::Owner FileVariant::InFile(const Description& description,
                                        Descriptor file) {
-  Owner variant(new FileVariant(description,
-                                absl::StrCat(description.is_settled ? "" : "W/",
-                                             StrongTag(description))));
+  Owner variant(new FileVariant(description, TagInFile(description)));
   variant->file_ = std::move(file);
   return variant;
 }

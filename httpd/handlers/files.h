@@ -25,7 +25,8 @@ namespace pollux {
 // Serves the directory tree below `root`: for a route with a prefix, whose
 // methods are GET and HEAD. Request::below_prefix() names the file.
 //
-// - Files come with a strong entity tag (a weak one while a large file is being
+// - Files come with a strong entity tag (a weak one of a large file that was
+// just
 //   written), Last-Modified, the media type of the name, and, as asked, as 304,
 //   412, 206 or 416, or compressed: RFC 9110 §8, §13, §14, §12.5.3.
 // - A directory is asked for with "/" at the end, else 308 to that; it is the
