@@ -4,13 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "httpd/config/settings.h"
@@ -18,10 +20,10 @@
 #include "httpd/server/client_address.h"
 #include "httpd/server/exchange_observer.h"
 #include "reactor/intercepting_kernel.h"
+#include "reactor/kernel.h"
 #include "reactor/net/address.h"
 #include "reactor/reactor.h"
 #include "reactor/sys_result.h"
-#include "testing/fake_kernel.h"
 #include "testing/kernel_under_test.h"
 
 namespace pollux {

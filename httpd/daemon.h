@@ -1,12 +1,15 @@
-// The daemon, from its configuration to its end.
+// The daemon without its command line.
 #ifndef POLLUX_HTTPD_DAEMON_H_
 #define POLLUX_HTTPD_DAEMON_H_
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "httpd/config/config.pb.h"
+#include "httpd/access_log.h"
+#include "httpd/config/settings.h"
 #include "httpd/server/http_server.h"
 #include "httpd/server/router.h"
 #include "reactor/kernel.h"
@@ -16,23 +19,28 @@
 
 namespace pollux {
 
-// What a configuration describes: listeners, routes, a loop that serves them.
-// SIGTERM and SIGINT drain it, a second one stops it at once.
+// Serves what its settings say: listeners, routes and a reactor, put together;
+// and, if there is an admin address, health, readiness and metrics there.
+//
+// SIGTERM, SIGINT and SIGQUIT make it drain and then return from Run(); a
+// second one makes it return at once. While it drains, readiness says so and
+// the admin address goes on answering.
 //
 // Owned by main(), or by a test, on the thread that runs it. `kernel` must
 // outlive it.
 class Daemon {
  public:
-  // `config` comes from the config loader, which has checked it. Fails, in a
-  // sentence to show, if an address cannot be listened at.
+  // Fails, in a sentence to show, if an address cannot be listened at, or a
+  // route cannot have what it needs.
   static absl::StatusOr<std::unique_ptr<Daemon>> Create(
-      Kernel& kernel, const httpd::Config& config);
+      Kernel& kernel, const httpd::Settings& settings);
 
   // Serves until a signal, or Reactor::Stop(), has ended it.
   void Run() { reactor_->Run(); }
 
   // Where it listens, with the ports that the kernel picked.
   const std::vector<Address>& addresses() const { return addresses_; }
+  const std::optional<Address>& admin_address() const { return admin_address_; }
 
   Reactor& reactor() { return *reactor_; }
   HttpServer& server() { return *server_; }
@@ -40,15 +48,21 @@ class Daemon {
  private:
   Daemon() = default;
 
-  absl::Status Listen(Kernel& kernel, const httpd::Listener& listener);
+  absl::Status Start(Kernel& kernel, const httpd::Settings& settings);
+  absl::Status Listen(const httpd::ListenerSettings& settings);
+  absl::Status StartAdmin(const httpd::AdminSettings& settings);
+  absl::Status HandleSignals();
   void OnSignal();
 
   std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<AccessLog> access_log_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<Router> admin_router_;
+  std::unique_ptr<HttpServer> admin_server_;
   std::unique_ptr<Signals> signals_;
   std::vector<Address> addresses_;
-  bool draining_ = false;
+  std::optional<Address> admin_address_;
 };
 
 }  // namespace pollux

@@ -45,7 +45,7 @@ class DaemonTest : public testing::TestWithParam<KernelUnderTest> {
   absl::StatusOr<std::unique_ptr<Daemon>> Create(absl::string_view config) {
     const httpd::LoadedConfig loaded = httpd::LoadConfigText(config, "test");
     EXPECT_TRUE(loaded.ok());
-    return Daemon::Create(*kernel_, loaded.config);
+    return Daemon::Create(*kernel_, loaded.settings);
   }
 
   TestClient Connect(Daemon& daemon, const Address& address) {

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "httpd/handlers/cors.h"
 #include "httpd/handlers/echo.h"
+#include "httpd/handlers/file_cache.h"
+#include "httpd/handlers/files.h"
 #include "httpd/handlers/fixed.h"
 #include "httpd/handlers/health.h"
 #include "httpd/handlers/redirect.h"
@@ -41,6 +43,23 @@ MadeHandler MakeFixed(const httpd::FixedSettings& settings) {
   return std::make_unique<FixedHandler>(*std::move(response));
 }
 
+MadeHandler MakeFiles(const httpd::FilesSettings& settings, Reactor& reactor) {
+  return FilesHandler::Create(
+      reactor,
+      {.root = settings.root,
+       .index = settings.index,
+       .listing = settings.listing ? FilesHandler::Listing::kPage
+                                   : FilesHandler::Listing::kNone,
+       .cache = {
+           .max_file_bytes_in_memory =
+               settings.cache_bytes == 0 ? 0 : settings.max_cached_file_bytes,
+           .max_bytes = settings.cache_bytes,
+           .max_descriptors = kOpenFilesOfARoute,
+           .siblings = settings.precompressed ? FileCache::Siblings::kServed
+                                              : FileCache::Siblings::kIgnored,
+           .cache_control = settings.cache_control}});
+}
+
 MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
                           Reactor& reactor) {
   return std::visit(
@@ -52,9 +71,8 @@ MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
           [](const httpd::EchoSettings&) -> MadeHandler {
             return std::make_unique<EchoHandler>();
           },
-          [&](const httpd::FilesSettings&) -> MadeHandler {
-            (void)reactor;
-            return absl::UnimplementedError("files are not served yet");
+          [&](const httpd::FilesSettings& files) {
+            return MakeFiles(files, reactor);
           },
           [](const httpd::HealthSettings&) -> MadeHandler {
             return std::make_unique<HealthHandler>();

@@ -2,6 +2,7 @@
 #ifndef POLLUX_HTTPD_MAKE_ROUTER_H_
 #define POLLUX_HTTPD_MAKE_ROUTER_H_
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "reactor/reactor.h"
 
 namespace pollux {
+
+// Descriptors that a route with files may keep open.
+inline constexpr size_t kOpenFilesOfARoute = 256;
 
 // A router with a handler for each of `routes`, and what wraps it: from the
 // outside in the request's id, CORS, the rate limit, authentication. Its

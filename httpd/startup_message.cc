@@ -2,10 +2,14 @@
 
 #include <sys/socket.h>
 
-#include "absl/algorithm/container.h"
+#include <variant>
+
+#include "absl/functional/overload.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "httpd/http/request_head.h"
 
 namespace pollux {
 namespace {
@@ -13,63 +17,62 @@ namespace {
 // A body longer than this is shown by its size.
 constexpr size_t kShownBytes = 40;
 
-std::string DescribeFixed(const httpd::Fixed& fixed) {
+std::string DescribeFixed(const httpd::FixedSettings& fixed) {
   const std::string what =
-      fixed.body().size() > kShownBytes
-          ? absl::StrCat(fixed.body().size(), " bytes")
-          : absl::StrCat("\"", absl::CHexEscape(fixed.body()), "\"");
-  return absl::StrCat(fixed.status(), " ", fixed.content_type(), " ", what);
+      fixed.body.size() > kShownBytes
+          ? absl::StrCat(fixed.body.size(), " bytes")
+          : absl::StrCat("\"", absl::CHexEscape(fixed.body), "\"");
+  return absl::StrCat(fixed.status, " ", fixed.content_type, " ", what);
 }
 
-std::string DescribeMethods(const httpd::Route& route) {
-  std::vector<std::string> methods(route.methods().begin(),
-                                   route.methods().end());
-  if (methods.empty()) methods = {"GET"};
-  if (absl::c_linear_search(methods, "GET") &&
-      !absl::c_linear_search(methods, "HEAD")) {
-    methods.push_back("HEAD");
+std::string DescribeHandler(const httpd::HandlerSettings& handler) {
+  return std::visit(
+      absl::Overload{
+          [](const httpd::FixedSettings& fixed) { return DescribeFixed(fixed); },
+          [](const httpd::RedirectSettings& redirect) {
+            return absl::StrCat(redirect.status, " to ", redirect.location);
+          },
+          [](const httpd::EchoSettings&) { return std::string("echo"); },
+          [](const httpd::FilesSettings& files) {
+            return absl::StrCat("files of ", files.root);
+          },
+          [](const httpd::HealthSettings&) { return std::string("health"); },
+      },
+      handler);
+}
+
+std::string DescribeRoute(const httpd::RouteSettings& route) {
+  std::string hosts;
+  for (const std::string& host : route.hosts) {
+    absl::StrAppend(&hosts, host, route.path, route.prefix, "  ");
   }
-  return absl::StrJoin(methods, ", ");
+  if (hosts.empty()) hosts = absl::StrCat(route.path, route.prefix, "  ");
+  const std::string methods =
+      absl::StrJoin(route.methods, ", ", [](std::string* out, http::Method m) {
+        absl::StrAppend(out, http::MethodName(m));
+      });
+  return absl::StrCat("  ", hosts, methods, "  ",
+                      DescribeHandler(route.handler), "\n");
 }
 
-std::string DescribeHandler(const httpd::Route& route) {
-  switch (route.handler_case()) {
-    case httpd::Route::kFixed:
-      return DescribeFixed(route.fixed());
-    case httpd::Route::kRedirect:
-      return absl::StrCat("redirect to ", route.redirect().location());
-    case httpd::Route::kEcho:
-      return "echo";
-    case httpd::Route::kFiles:
-      return absl::StrCat("files of ", route.files().root());
-    case httpd::Route::kHealth:
-      return "health";
-    case httpd::Route::HANDLER_NOT_SET:
-      break;
-  }
-  return "";
-}
-
-std::string DescribeRoute(const httpd::Route& route) {
-  return absl::StrCat("  ", route.path(), route.prefix(), "  ",
-                      DescribeMethods(route), "  ", DescribeHandler(route),
-                      "\n");
+std::string Url(const Address& address, absl::string_view path) {
+  return address.family() == AF_UNIX
+             ? absl::StrCat(address.ToString(), "\n")
+             : absl::StrCat("http://", address.ToString(), path, "\n");
 }
 
 }  // namespace
 
-std::string StartupMessage(const httpd::Config& config,
-                           const std::vector<Address>& addresses) {
+std::string StartupMessage(const httpd::Settings& settings,
+                           const std::vector<Address>& addresses,
+                           const std::optional<Address>& admin) {
   std::string message;
-  for (const Address& address : addresses) {
-    if (address.family() == AF_UNIX) {
-      absl::StrAppend(&message, address.ToString(), "\n");
-    } else {
-      absl::StrAppend(&message, "http://", address.ToString(), "/\n");
-    }
-  }
-  for (const httpd::Route& route : config.route()) {
+  for (const Address& address : addresses) message += Url(address, "/");
+  for (const httpd::RouteSettings& route : settings.routes) {
     message += DescribeRoute(route);
+  }
+  if (admin.has_value()) {
+    absl::StrAppend(&message, "admin: ", Url(*admin, "/metrics"));
   }
   return message;
 }

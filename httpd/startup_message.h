@@ -2,18 +2,20 @@
 #ifndef POLLUX_HTTPD_STARTUP_MESSAGE_H_
 #define POLLUX_HTTPD_STARTUP_MESSAGE_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "httpd/config/config.pb.h"
+#include "httpd/config/settings.h"
 #include "reactor/net/address.h"
 
 namespace pollux {
 
 // A line for each address, as a URL where it has one, and under them a line for
 // each route with its methods and what it answers.
-std::string StartupMessage(const httpd::Config& config,
-                           const std::vector<Address>& addresses);
+std::string StartupMessage(const httpd::Settings& settings,
+                           const std::vector<Address>& addresses,
+                           const std::optional<Address>& admin);
 
 }  // namespace pollux
 

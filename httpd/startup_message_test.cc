@@ -2,11 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "httpd/config/config.pb.h"
 #include "httpd/config/config_loader.h"
 #include "reactor/net/address.h"
 
@@ -15,7 +16,11 @@ namespace {
 
 // The routes as the message shows them.
 std::string Routes(absl::string_view routes) {
-  return StartupMessage(httpd::LoadConfigText(routes, "test").config, {});
+  const std::string text =
+      absl::StrCat("listener { address: '127.0.0.1:0' } ", routes);
+  const httpd::LoadedConfig loaded = httpd::LoadConfigText(text, "test");
+  EXPECT_TRUE(loaded.ok());
+  return StartupMessage(loaded.settings, {}, std::nullopt);
 }
 
 std::vector<Address> Addresses(const std::vector<std::string>& texts) {
@@ -30,22 +35,25 @@ TEST(StartupMessageTest, SaysWhereTheDefaultConfigurationServes) {
   const httpd::LoadedConfig loaded =
       httpd::LoadConfigText(httpd::DefaultConfigText(), "default");
   ASSERT_TRUE(loaded.ok());
-  ASSERT_EQ(loaded.config.listener_size(), 1);
-  EXPECT_EQ(StartupMessage(loaded.config,
-                           Addresses({loaded.config.listener(0).address()})),
+  ASSERT_EQ(loaded.settings.listeners.size(), 1u);
+  EXPECT_EQ(StartupMessage(loaded.settings,
+                           {loaded.settings.listeners[0].address},
+                           std::nullopt),
             "http://127.0.0.1:8080/\n"
             "  /  GET, HEAD  200 text/plain \"ha?\\n\"\n"
             "  /plaintext  GET, HEAD  200 text/plain \"Hello, World!\"\n"
-            "  /echo  GET, POST, HEAD  echo\n");
+            "  /echo  GET, HEAD, POST  echo\n");
 }
 
 TEST(StartupMessageTest, ShowsAUrlForEachAddressThatHasOne) {
   EXPECT_EQ(StartupMessage({}, Addresses({"127.0.0.1:1", "[::1]:2",
-                                          "unix:/run/a", "unix:@b"})),
+                                          "unix:/run/a", "unix:@b"}),
+                           Address::Parse("127.0.0.1:3").value()),
             "http://127.0.0.1:1/\n"
             "http://[::1]:2/\n"
             "unix:/run/a\n"
-            "unix:@b\n");
+            "unix:@b\n"
+            "admin: http://127.0.0.1:3/metrics\n");
 }
 
 TEST(StartupMessageTest, ShowsARoutesMethods) {

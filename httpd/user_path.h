@@ -4,9 +4,11 @@
 
 #include <cstdlib>
 #include <string>
+#include <variant>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "httpd/config/settings.h"
 
 namespace pollux {
 
@@ -17,6 +19,19 @@ inline std::string FromWhereTheUserStands(const std::string& path) {
   const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
   const bool is_relative = !absl::StartsWith(path, "/");
   return is_relative && directory ? absl::StrCat(directory, "/", path) : path;
+}
+
+// The paths in a configuration, likewise.
+inline void StandWhereTheUserStands(httpd::Settings& settings) {
+  for (httpd::RouteSettings& route : settings.routes) {
+    if (auto* files = std::get_if<httpd::FilesSettings>(&route.handler)) {
+      files->root = FromWhereTheUserStands(files->root);
+    }
+  }
+  if (settings.access_log.has_value() && settings.access_log->path != "-") {
+    settings.access_log->path =
+        FromWhereTheUserStands(settings.access_log->path);
+  }
 }
 
 }  // namespace pollux

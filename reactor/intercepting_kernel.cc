@@ -489,4 +489,15 @@ SysResult InterceptingKernel::SchedSetAffinity(pid_t thread,
               });
 }
 
+SysResult InterceptingKernel::GetRLimit(int resource, rlimit& limit) {
+  return Pass(SyscallKind::kGetRLimit, {resource},
+              [&](SyscallRecord& record, size_t) {
+                const SysResult result = kernel_.GetRLimit(resource, limit);
+                if (result.ok()) {
+                  record.numbers[1] = static_cast<int64_t>(limit.rlim_cur);
+                }
+                return result;
+              });
+}
+
 }  // namespace pollux

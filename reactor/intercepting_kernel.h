@@ -93,6 +93,7 @@ class InterceptingKernel : public Kernel {
                    int options) override;
   SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) override;
   SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
+  SysResult GetRLimit(int resource, rlimit& limit) override;
 
  protected:
   // Makes the call, moving at most so many bytes if it is recv, send, sendfile

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -254,6 +255,10 @@ class Kernel {
 
   // Keeps a thread (0: this one) on some CPUs. sched_setaffinity(2).
   virtual SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) = 0;
+
+  // How much the process may have of something: RLIMIT_NOFILE, from which a
+  // server knows how many connections it can serve. getrlimit(2).
+  virtual SysResult GetRLimit(int resource, rlimit& limit) = 0;
 };
 
 }  // namespace pollux

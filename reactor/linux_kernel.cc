@@ -260,4 +260,9 @@ SysResult LinuxKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {
   return FromReturn(::sched_setaffinity(thread, sizeof(cpus), &cpus));
 }
 
+SysResult LinuxKernel::GetRLimit(int resource, rlimit& limit) {
+  return FromReturn(
+      ::getrlimit(static_cast<__rlimit_resource>(resource), &limit));
+}
+
 }  // namespace pollux

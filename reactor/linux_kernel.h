@@ -81,6 +81,7 @@ class LinuxKernel final : public Kernel {
                    int options) override;
   SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) override;
   SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
+  SysResult GetRLimit(int resource, rlimit& limit) override;
 };
 
 }  // namespace pollux

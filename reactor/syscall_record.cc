@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -78,7 +79,8 @@ constexpr std::array<absl::string_view, kSyscallKinds> kNames = {
     "kill",
     "waitid",
     "sched_getaffinity",
-    "sched_setaffinity"};
+    "sched_setaffinity",
+    "getrlimit"};
 
 constexpr Name kDomains[] = {
     {AF_INET, "AF_INET"}, {AF_INET6, "AF_INET6"}, {AF_UNIX, "AF_UNIX"}};
@@ -133,6 +135,7 @@ constexpr Name kWaitOptions[] = {
     {WEXITED, "WEXITED"}, {WNOHANG, "WNOHANG"}, {WNOWAIT, "WNOWAIT"}};
 constexpr Name kWaitTypes[] = {
     {P_PID, "P_PID"}, {P_PIDFD, "P_PIDFD"}, {P_ALL, "P_ALL"}};
+constexpr Name kResources[] = {{RLIMIT_NOFILE, "RLIMIT_NOFILE"}};
 constexpr Name kLevels[] = {{SOL_SOCKET, "SOL_SOCKET"},
                             {IPPROTO_TCP, "IPPROTO_TCP"}};
 constexpr Name kSocketOptions[] = {
@@ -357,6 +360,8 @@ std::string ArgumentsText(const SyscallRecord& record) {
     case SyscallKind::kSchedGetAffinity:
     case SyscallKind::kSchedSetAffinity:
       return absl::StrCat(n[0], ", ", n[1], " CPUs");
+    case SyscallKind::kGetRLimit:
+      return absl::StrCat(OneOf(kResources, n[0]), ", {rlim_cur=", n[1], "}");
   }
   return "";
 }

@@ -59,10 +59,11 @@ enum class SyscallKind : uint8_t {
   kWaitId,
   kSchedGetAffinity,
   kSchedSetAffinity,
+  kGetRLimit,
 };
 
 inline constexpr size_t kSyscallKinds =
-    static_cast<size_t>(SyscallKind::kSchedSetAffinity) + 1;
+    static_cast<size_t>(SyscallKind::kGetRLimit) + 1;
 
 // "accept4". Constant for the program's life.
 absl::string_view SyscallName(SyscallKind kind);

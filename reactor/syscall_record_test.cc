@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -477,6 +478,12 @@ const Case kCases[] = {
      Ok(),
      "",
      "sched_setaffinity(0, 2 CPUs) = 0"},
+    {"GetRLimit",
+     SyscallKind::kGetRLimit,
+     {RLIMIT_NOFILE, 1024},
+     Ok(),
+     "",
+     "getrlimit(RLIMIT_NOFILE, {rlim_cur=1024}) = 0"},
     {"UnknownError",
      SyscallKind::kClose,
      {5},

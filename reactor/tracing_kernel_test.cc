@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -92,6 +93,7 @@ class MockKernel : public Kernel {
   MOCK_METHOD(SysResult, Kill, (pid_t, int), (override));
   MOCK_METHOD(SysResult, WaitId, (idtype_t, id_t, siginfo_t&, int), (override));
   MOCK_METHOD(SysResult, SchedGetAffinity, (pid_t, cpu_set_t&), (override));
+  MOCK_METHOD(SysResult, GetRLimit, (int, rlimit&), (override));
   MOCK_METHOD(SysResult, SchedSetAffinity, (pid_t, const cpu_set_t&),
               (override));
 };
@@ -641,6 +643,17 @@ TEST_F(TracingKernelTest, SchedSetAffinity) {
   EXPECT_CALL(kernel_, SchedSetAffinity(0, Ref(cpus))).WillOnce(Return(kSeven));
   EXPECT_EQ(tracing_.SchedSetAffinity(0, cpus), kSeven);
   EXPECT_THAT(Told().numbers, ElementsAre(0, 1, 0, 0));
+}
+
+TEST_F(TracingKernelTest, GetRLimit) {
+  rlimit limit;
+  EXPECT_CALL(kernel_, GetRLimit(RLIMIT_NOFILE, Ref(limit)))
+      .WillOnce([](int, rlimit& filled) {
+        filled.rlim_cur = 100;
+        return SysResult::Ok();
+      });
+  EXPECT_EQ(tracing_.GetRLimit(RLIMIT_NOFILE, limit), SysResult::Ok());
+  EXPECT_THAT(Told().numbers, ElementsAre(RLIMIT_NOFILE, 100, 0, 0));
 }
 
 }  // namespace

@@ -151,6 +151,7 @@ class FakeKernel final : public Kernel {
                    int options) override;
   SysResult SchedGetAffinity(pid_t thread, cpu_set_t& cpus) override;
   SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override;
+  SysResult GetRLimit(int resource, rlimit& limit) override;
 
  private:
   // 0, 1 and 2 are taken, as in every program.

@@ -83,6 +83,18 @@ SysResult FakeKernel::SchedGetAffinity(pid_t thread, cpu_set_t& cpus) {
   return SysResult::Ok();
 }
 
+SysResult FakeKernel::GetRLimit(int resource, rlimit& limit) {
+  if (resource < 0 || resource >= RLIM_NLIMITS) {
+    return SysResult::Error(EINVAL);
+  }
+  limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  if (resource == RLIMIT_NOFILE) {
+    limit = {.rlim_cur = options_.descriptor_limit,
+             .rlim_max = options_.descriptor_limit};
+  }
+  return SysResult::Ok();
+}
+
 SysResult FakeKernel::SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) {
   constexpr size_t kCpus = 2;
   if (thread < 0) return SysResult::Error(ESRCH);

@@ -109,6 +109,7 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
       return {EINVAL, EPERM};
     case SyscallKind::kClockGetTime:
     case SyscallKind::kSigProcMask:
+    case SyscallKind::kGetRLimit:
       return {};
   }
   return {};

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -270,6 +271,15 @@ TEST_P(ProcessConformanceTest, AThreadMayRunSomewhere) {
   EXPECT_EQ(kernel().SchedSetAffinity(0, cpus), Ok());
   ASSERT_TRUE(kernel().SchedGetAffinity(0, now).ok());
   EXPECT_TRUE(CPU_EQUAL(&now, &old));
+}
+
+TEST_P(ProcessConformanceTest, DescriptorsAreLimited) {
+  rlimit limit = {};
+  EXPECT_EQ(kernel().GetRLimit(RLIMIT_NOFILE, limit), Ok());
+  EXPECT_GT(limit.rlim_cur, 10u);
+  EXPECT_LE(limit.rlim_cur, limit.rlim_max);
+  EXPECT_EQ(kernel().GetRLimit(-1, limit), Error(EINVAL));
+  EXPECT_EQ(kernel().GetRLimit(RLIM_NLIMITS, limit), Error(EINVAL));
 }
 
 // What only the fake can tell.

@@ -23,10 +23,8 @@
 #include "google/protobuf/descriptor.h"
 #include "httpd/config/config.pb.h"
 #include "httpd/config/config_parser.h"
-#include "httpd/config/duration_text.h"
-#include "httpd/config/size_text.h"
+#include "httpd/config/field_checks.h"
 #include "httpd/config/text_checks.h"
-#include "httpd/config/text_source.h"
 #include "httpd/http/request_head.h"
 #include "reactor/net/address.h"
 
@@ -49,12 +47,6 @@ constexpr int kRedirectStatuses[] = {301, 302, 303, 307, 308};
 constexpr absl::Duration kShortIdle = absl::Seconds(1);
 // systemd's DefaultTimeoutStopSec; Kubernetes waits 30 s.
 constexpr absl::Duration kLongDrain = absl::Seconds(90);
-
-// The least and the most, as texts of the same kind as the field.
-struct TextRange {
-  absl::string_view least;
-  absl::string_view most;
-};
 
 constexpr TextRange kTimeouts = {"1ms", "24h"};
 constexpr TextRange kLingers = {"1ms", "1m"};
@@ -116,13 +108,13 @@ std::string JoinNames(const std::vector<http::Method>& methods) {
 class Checks {
  public:
   explicit Checks(const ParsedConfig& parsed)
-      : source_(parsed.source), config_(parsed.config), root_(parsed) {}
+      : fields_(parsed.source), config_(parsed.config), root_(parsed) {}
 
   CheckedConfig Run() && {
     CheckPresence();
     Settings& settings = checked_.settings;
-    settings.workers = Number(root_, Config::kWorkersFieldNumber,
-                              config_.workers(), 0, kMaxWorkers);
+    settings.workers = fields_.Number(root_, Config::kWorkersFieldNumber,
+                                      config_.workers(), 0, kMaxWorkers);
     const auto listeners =
         root_.EachNested(Config::kListenerFieldNumber, config_.listener_size());
     for (int i = 0; i < config_.listener_size(); ++i) {
@@ -146,24 +138,27 @@ class Checks {
       settings.access_log = CheckAccessLog(
           config_.access_log(), root_.Nested(Config::kAccessLogFieldNumber));
     }
+    checked_.errors = std::move(fields_.errors());
+    checked_.warnings = std::move(fields_.warnings());
     return std::move(checked_);
   }
 
  private:
-  // Where each of the values that must differ was seen first.
-  using FirstSeen = std::map<std::string, int>;
+  using FirstSeen = FieldChecks::FirstSeen;
 
   void CheckPresence() {
     if (config_.listener().empty() &&
         root_.IsMissing(Config::kListenerFieldNumber)) {
-      Report(root_.offset(),
-             "no listener: at least one is needed, such as listener { address: "
-             "\"127.0.0.1:8080\" }");
+      fields_.Report(
+          root_.offset(),
+          "no listener: at least one is needed, such as listener { address: "
+          "\"127.0.0.1:8080\" }");
     }
     if (config_.route().empty() && root_.IsMissing(Config::kRouteFieldNumber)) {
-      Report(root_.offset(),
-             "no route: at least one is needed, such as route { path: \"/\" "
-             "fixed { body: \"ha?\\n\" } }");
+      fields_.Report(
+          root_.offset(),
+          "no route: at least one is needed, such as route { path: \"/\" "
+          "fixed { body: \"ha?\\n\" } }");
     }
   }
 
@@ -174,16 +169,17 @@ class Checks {
       settings.address = CheckAddress(
           listener.address(), place.OffsetOf(Listener::kAddressFieldNumber));
     } else if (place.IsMissing(Listener::kAddressFieldNumber)) {
-      Report(place.offset(),
-             "listener without an address: give it one, such as address: "
-             "\"127.0.0.1:8080\"");
+      fields_.Report(
+          place.offset(),
+          "listener without an address: give it one, such as address: "
+          "\"127.0.0.1:8080\"");
     }
-    settings.backlog = Number(place, Listener::kBacklogFieldNumber,
-                              listener.backlog(), 1, kMaxBacklog);
+    settings.backlog = fields_.Number(place, Listener::kBacklogFieldNumber,
+                                      listener.backlog(), 1, kMaxBacklog);
     settings.defer_accept = listener.defer_accept();
-    settings.congestion_control =
-        Text(place, Listener::kCongestionControlFieldNumber,
-             listener.congestion_control(), DescribeBadCongestionControl);
+    settings.congestion_control = fields_.Text(
+        place, Listener::kCongestionControlFieldNumber,
+        listener.congestion_control(), DescribeBadCongestionControl);
     if (settings.address.family() == AF_UNIX) {
       if (listener.defer_accept()) {
         ReportTcpOnly(place, Listener::kDeferAcceptFieldNumber);
@@ -196,31 +192,34 @@ class Checks {
   }
 
   void ReportTcpOnly(const MessagePlace& place, int field) {
-    Report(place.OffsetOf(field),
-           absl::StrCat(place.NameOf(field),
-                        " is for TCP, and this is a unix address: remove it"));
+    fields_.Report(
+        place.OffsetOf(field),
+        absl::StrCat(place.NameOf(field),
+                     " is for TCP, and this is a unix address: remove it"));
   }
 
   AdminSettings CheckAdmin(const Admin& admin, const MessagePlace& place) {
     AdminSettings settings;
     if (!admin.has_address()) {
       if (place.IsMissing(Admin::kAddressFieldNumber)) {
-        Report(place.offset(),
-               "admin without an address: give it one, such as address: "
-               "\"127.0.0.1:8081\"");
+        fields_.Report(
+            place.offset(),
+            "admin without an address: give it one, such as address: "
+            "\"127.0.0.1:8081\"");
       }
       return settings;
     }
     const int offset = place.OffsetOf(Admin::kAddressFieldNumber);
     settings.address = CheckAddress(admin.address(), offset);
     if (IsAnyAddress(settings.address)) {
-      Warn(offset,
-           absl::StrCat(
-               "admin at ", Quoted(admin.address()),
-               ": whoever can reach this machine can read the "
-               "metrics; write \"",
-               settings.address.family() == AF_INET ? "127.0.0.1:" : "[::1]:",
-               settings.address.port(), "\" to keep them to it"));
+      fields_.Warn(
+          offset,
+          absl::StrCat(
+              "admin at ", Quoted(admin.address()),
+              ": whoever can reach this machine can read the "
+              "metrics; write \"",
+              settings.address.family() == AF_INET ? "127.0.0.1:" : "[::1]:",
+              settings.address.port(), "\" to keep them to it"));
     }
     return settings;
   }
@@ -228,14 +227,14 @@ class Checks {
   Address CheckAddress(absl::string_view text, int offset) {
     const absl::StatusOr<Address> address = Address::Parse(text);
     if (!address.ok()) {
-      Report(offset, std::string(address.status().message()));
+      fields_.Report(offset, std::string(address.status().message()));
       return Address();
     }
     // The kernel gives each port 0 a port of its own.
     if (address->family() == AF_UNIX || address->port() != 0) {
       const std::string canonical = address->ToString();
-      CheckFirst(absl::StrCat("address ", Quoted(canonical)), "", canonical,
-                 offset, addresses_);
+      fields_.IsFirst(absl::StrCat("address ", Quoted(canonical)), "",
+                      canonical, offset, addresses_);
     }
     return *address;
   }
@@ -253,8 +252,8 @@ class Checks {
       CheckLeadsElsewhere(settings, place);
     }
     settings.name = route.has_name()
-                        ? Text(place, Route::kNameFieldNumber, route.name(),
-                               DescribeBadRouteName)
+                        ? fields_.Text(place, Route::kNameFieldNumber,
+                                       route.name(), DescribeBadRouteName)
                         : absl::StrCat(absl::StrJoin(settings.hosts, ","),
                                        settings.path, settings.prefix);
     if (route.has_request_id()) settings.request_id.emplace();
@@ -279,33 +278,37 @@ class Checks {
   // Whether there is one of them, as it should be.
   bool CheckPathOrPrefix(const Route& route, const MessagePlace& place) {
     if (route.has_path() && route.has_prefix()) {
-      Report(place.OffsetOf(Route::kPrefixFieldNumber),
-             "prefix beside a path: a route has one of them, remove the other");
+      fields_.Report(
+          place.OffsetOf(Route::kPrefixFieldNumber),
+          "prefix beside a path: a route has one of them, remove the other");
       return false;
     }
     if (!route.has_path() && !route.has_prefix()) {
       if (place.IsMissing(Route::kPathFieldNumber) &&
           place.IsMissing(Route::kPrefixFieldNumber)) {
-        Report(place.offset(),
-               "route without a path: give it one, such as path: \"/\", or a "
-               "prefix, such as prefix: \"/files/\"");
+        fields_.Report(
+            place.offset(),
+            "route without a path: give it one, such as path: \"/\", or a "
+            "prefix, such as prefix: \"/files/\"");
       }
       return false;
     }
-    const size_t errors_before = checked_.errors.size();
+    const size_t errors_before = fields_.errors().size();
     if (route.has_path()) {
-      Text(place, Route::kPathFieldNumber, route.path(), DescribeBadPath);
+      fields_.Text(place, Route::kPathFieldNumber, route.path(),
+                   DescribeBadPath);
     } else {
-      Text(place, Route::kPrefixFieldNumber, route.prefix(), DescribeBadPrefix);
+      fields_.Text(place, Route::kPrefixFieldNumber, route.prefix(),
+                   DescribeBadPrefix);
     }
-    return checked_.errors.size() == errors_before;
+    return fields_.errors().size() == errors_before;
   }
 
   std::vector<std::string> CheckHosts(const Route& route,
                                       const MessagePlace& place) {
     std::vector<std::string> hosts;
-    for (const std::string& host :
-         Texts(place, Route::kHostFieldNumber, route.host(), DescribeBadHost)) {
+    for (const std::string& host : fields_.Texts(
+             place, Route::kHostFieldNumber, route.host(), DescribeBadHost)) {
       hosts.push_back(absl::AsciiStrToLower(host));
     }
     return hosts;
@@ -323,10 +326,11 @@ class Checks {
     for (int i = 0; is_read_only && i < route.methods_size(); ++i) {
       if (!DescribeBadMethod(route.methods(i)).empty()) continue;
       if (route.methods(i) == "GET" || route.methods(i) == "HEAD") continue;
-      Report(offsets[i],
-             absl::StrCat("method ", Quoted(route.methods(i)),
-                          " means nothing to this handler: it answers GET and "
-                          "HEAD"));
+      fields_.Report(
+          offsets[i],
+          absl::StrCat("method ", Quoted(route.methods(i)),
+                       " means nothing to this handler: it answers GET and "
+                       "HEAD"));
     }
     return WithHead(std::move(methods));
   }
@@ -342,15 +346,16 @@ class Checks {
     for (int i = 0; i < names.size(); ++i) {
       std::string bad = DescribeBadMethod(names[i]);
       if (!bad.empty()) {
-        Report(offsets[i], std::move(bad));
+        fields_.Report(offsets[i], std::move(bad));
         continue;
       }
-      if (!CheckFirst(absl::StrCat("method ", Quoted(names[i])), where,
-                      names[i], offsets[i], seen)) {
+      if (!fields_.IsFirst(absl::StrCat("method ", Quoted(names[i])), where,
+                           names[i], offsets[i], seen)) {
         continue;
       }
       if (has_get && names[i] == "HEAD") {
-        Warn(offsets[i], "method \"HEAD\" is superfluous: GET brings it");
+        fields_.Warn(offsets[i],
+                     "method \"HEAD\" is superfluous: GET brings it");
       }
       methods.push_back(http::MethodFromToken(names[i]));
     }
@@ -379,11 +384,12 @@ class Checks {
         twice.push_back(method);
       }
       if (twice.empty()) continue;
-      Report(offset, absl::StrCat(
-                         place.NameOf(field), " ", Quoted(path),
-                         " stands twice for ", JoinNames(twice),
-                         host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
-                         ": first on line ", source_.Locate(first).line));
+      fields_.Report(
+          offset,
+          absl::StrCat(place.NameOf(field), " ", Quoted(path),
+                       " stands twice for ", JoinNames(twice),
+                       host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
+                       ": first on line ", fields_.LineOf(first)));
     }
   }
 
@@ -398,10 +404,11 @@ class Checks {
                                 ? target == settings.path
                                 : absl::StartsWith(target, settings.prefix);
     if (!leads_back) return;
-    Warn(place.Nested(Route::kRedirectFieldNumber)
-             .OffsetOf(Redirect::kLocationFieldNumber),
-         absl::StrCat("location ", Quoted(location),
-                      " leads back to this route: clients go in circles"));
+    fields_.Warn(
+        place.Nested(Route::kRedirectFieldNumber)
+            .OffsetOf(Redirect::kLocationFieldNumber),
+        absl::StrCat("location ", Quoted(location),
+                     " leads back to this route: clients go in circles"));
   }
 
   HandlerSettings CheckHandler(const Route& route, const MessagePlace& place) {
@@ -416,12 +423,13 @@ class Checks {
         return EchoSettings();
       case Route::kFiles:
         if (route.has_path() && !route.has_prefix()) {
-          Report(place.OffsetOf(Route::kPathFieldNumber),
-                 absl::StrCat("files with a path: they are found by what is "
-                              "behind a prefix, write prefix: ",
-                              Quoted(absl::EndsWith(route.path(), "/")
-                                         ? route.path()
-                                         : absl::StrCat(route.path(), "/"))));
+          fields_.Report(
+              place.OffsetOf(Route::kPathFieldNumber),
+              absl::StrCat("files with a path: they are found by what is "
+                           "behind a prefix, write prefix: ",
+                           Quoted(absl::EndsWith(route.path(), "/")
+                                      ? route.path()
+                                      : absl::StrCat(route.path(), "/"))));
         }
         return CheckFiles(route.files(),
                           place.Nested(Route::kFilesFieldNumber));
@@ -441,41 +449,44 @@ class Checks {
       if (!route.IsMissing(field)) return;
       names.push_back(route.NameOf(field));
     }
-    Report(route.offset(),
-           absl::StrCat("route without a handler: give it one of: ",
-                        absl::StrJoin(names, ", ")));
+    fields_.Report(route.offset(),
+                   absl::StrCat("route without a handler: give it one of: ",
+                                absl::StrJoin(names, ", ")));
   }
 
   FixedSettings CheckFixed(const Fixed& fixed, const MessagePlace& place) {
     FixedSettings settings;
     settings.body = fixed.body();
-    settings.status = Number(place, Fixed::kStatusFieldNumber, fixed.status(),
-                             kMinStatus, kMaxStatus);
+    settings.status = fields_.Number(place, Fixed::kStatusFieldNumber,
+                                     fixed.status(), kMinStatus, kMaxStatus);
     if (IsStatusWithoutBody(fixed.status()) && !fixed.body().empty()) {
-      Report(place.OffsetOf(Fixed::kBodyFieldNumber),
-             absl::StrCat("a response with status ", fixed.status(),
-                          " has no body: remove the body, or choose another "
-                          "status"));
+      fields_.Report(
+          place.OffsetOf(Fixed::kBodyFieldNumber),
+          absl::StrCat("a response with status ", fixed.status(),
+                       " has no body: remove the body, or choose another "
+                       "status"));
     }
-    settings.content_type = Text(place, Fixed::kContentTypeFieldNumber,
-                                 fixed.content_type(), DescribeBadMediaType);
-    settings.cache_control = Text(place, Fixed::kCacheControlFieldNumber,
-                                  fixed.cache_control(), DescribeBadFieldValue);
+    settings.content_type =
+        fields_.Text(place, Fixed::kContentTypeFieldNumber,
+                     fixed.content_type(), DescribeBadMediaType);
+    settings.cache_control =
+        fields_.Text(place, Fixed::kCacheControlFieldNumber,
+                     fixed.cache_control(), DescribeBadFieldValue);
     return settings;
   }
 
   RedirectSettings CheckRedirect(const Redirect& redirect,
                                  const MessagePlace& place) {
     RedirectSettings settings;
-    settings.location = RequiredText(
-        place, Redirect::kLocationFieldNumber, redirect.has_location(),
-        redirect.location(), DescribeBadLocation, "/new");
+    settings.location =
+        fields_.RequiredText(place, Redirect::kLocationFieldNumber,
+                             redirect.location(), DescribeBadLocation, "/new");
     settings.status = redirect.status();
     if (!absl::c_linear_search(kRedirectStatuses, redirect.status())) {
-      Report(place.OffsetOf(Redirect::kStatusFieldNumber),
-             absl::StrCat("status ", redirect.status(),
-                          " does not redirect: choose one of ",
-                          absl::StrJoin(kRedirectStatuses, ", ")));
+      fields_.Report(place.OffsetOf(Redirect::kStatusFieldNumber),
+                     absl::StrCat("status ", redirect.status(),
+                                  " does not redirect: choose one of ",
+                                  absl::StrJoin(kRedirectStatuses, ", ")));
     }
     return settings;
   }
@@ -483,24 +494,25 @@ class Checks {
   FilesSettings CheckFiles(const Files& files, const MessagePlace& place) {
     FilesSettings settings;
     settings.root =
-        RequiredText(place, Files::kRootFieldNumber, files.has_root(),
-                     files.root(), DescribeBadDirectory, "www");
-    settings.index = Text(place, Files::kIndexFieldNumber, files.index(),
-                          DescribeBadFileName);
+        fields_.RequiredText(place, Files::kRootFieldNumber, files.root(),
+                             DescribeBadDirectory, "www");
+    settings.index = fields_.Text(place, Files::kIndexFieldNumber,
+                                  files.index(), DescribeBadFileName);
     settings.listing = files.listing();
     settings.precompressed = files.precompressed();
-    settings.cache_control = Text(place, Files::kCacheControlFieldNumber,
-                                  files.cache_control(), DescribeBadFieldValue);
+    settings.cache_control =
+        fields_.Text(place, Files::kCacheControlFieldNumber,
+                     files.cache_control(), DescribeBadFieldValue);
     const std::optional<uint64_t> cache =
-        Size(place, Files::kCacheFieldNumber, files.cache(), kSizes);
+        fields_.Size(place, Files::kCacheFieldNumber, files.cache(), kSizes);
     const std::optional<uint64_t> cached_file =
-        Size(place, Files::kMaxCachedFileFieldNumber, files.max_cached_file(),
-             kSizes);
+        fields_.Size(place, Files::kMaxCachedFileFieldNumber,
+                     files.max_cached_file(), kSizes);
     settings.cache_bytes = cache.value_or(settings.cache_bytes);
     settings.max_cached_file_bytes =
         cached_file.value_or(settings.max_cached_file_bytes);
     if (cache > 0) {
-      CheckOrder(
+      fields_.Order(
           place,
           {Files::kMaxCachedFileFieldNumber, files.has_max_cached_file(),
            files.max_cached_file(), cached_file},
@@ -511,32 +523,35 @@ class Checks {
 
   CorsSettings CheckCors(const Cors& cors, const MessagePlace& place) {
     CorsSettings settings;
-    for (const std::string& origin : Texts(place, Cors::kOriginFieldNumber,
-                                           cors.origin(), DescribeBadOrigin)) {
+    for (const std::string& origin :
+         fields_.Texts(place, Cors::kOriginFieldNumber, cors.origin(),
+                       DescribeBadOrigin)) {
       settings.origins.push_back(absl::AsciiStrToLower(origin));
     }
     if (cors.origin().empty() && place.IsMissing(Cors::kOriginFieldNumber)) {
-      Report(place.offset(),
-             "cors without an origin: give it one, such as origin: "
-             "\"https://app.example.org\"");
+      fields_.Report(place.offset(),
+                     "cors without an origin: give it one, such as origin: "
+                     "\"https://app.example.org\"");
     }
     CheckOriginsOfAll(cors, settings, place);
     settings.methods = WithHead(CheckMethods(
         cors.methods(),
         place.OffsetsOf(Cors::kMethodsFieldNumber, cors.methods_size()),
         " here"));
-    settings.headers = Texts(place, Cors::kHeaderFieldNumber, cors.header(),
-                             DescribeBadFieldName);
-    settings.expose_headers = Texts(place, Cors::kExposeHeaderFieldNumber,
-                                    cors.expose_header(), DescribeBadFieldName);
+    settings.headers = fields_.Texts(place, Cors::kHeaderFieldNumber,
+                                     cors.header(), DescribeBadFieldName);
+    settings.expose_headers =
+        fields_.Texts(place, Cors::kExposeHeaderFieldNumber,
+                      cors.expose_header(), DescribeBadFieldName);
     settings.credentials = cors.credentials();
     settings.max_age =
-        Duration(place, Cors::kMaxAgeFieldNumber, cors.max_age(), kMaxAges)
+        fields_
+            .Duration(place, Cors::kMaxAgeFieldNumber, cors.max_age(), kMaxAges)
             .value_or(settings.max_age);
     if (settings.max_age != absl::Trunc(settings.max_age, absl::Seconds(1))) {
-      Report(place.OffsetOf(Cors::kMaxAgeFieldNumber),
-             absl::StrCat("max_age ", Quoted(cors.max_age()),
-                          " is not sent: it takes whole seconds"));
+      fields_.Report(place.OffsetOf(Cors::kMaxAgeFieldNumber),
+                     absl::StrCat("max_age ", Quoted(cors.max_age()),
+                                  " is not sent: it takes whole seconds"));
     }
     return settings;
   }
@@ -550,30 +565,34 @@ class Checks {
         place.OffsetsOf(Cors::kOriginFieldNumber,
                         cors.origin_size())[first - cors.origin().begin()];
     if (cors.origin_size() > 1) {
-      Report(offset, "origin \"*\" is everybody: remove it, or all the others");
+      fields_.Report(offset,
+                     "origin \"*\" is everybody: remove it, or all the others");
     }
     if (cors.credentials()) {
-      Report(place.OffsetOf(Cors::kCredentialsFieldNumber),
-             "credentials with origin \"*\": browsers refuse that, name the "
-             "origins");
+      fields_.Report(
+          place.OffsetOf(Cors::kCredentialsFieldNumber),
+          "credentials with origin \"*\": browsers refuse that, name the "
+          "origins");
     }
   }
 
   BasicAuthSettings CheckBasicAuth(const BasicAuth& basic_auth,
                                    const MessagePlace& place) {
     BasicAuthSettings settings;
-    settings.realm = Text(place, BasicAuth::kRealmFieldNumber,
-                          basic_auth.realm(), DescribeBadFieldValue);
+    settings.realm = fields_.Text(place, BasicAuth::kRealmFieldNumber,
+                                  basic_auth.realm(), DescribeBadFieldValue);
     if (basic_auth.realm().empty()) {
-      Report(place.OffsetOf(BasicAuth::kRealmFieldNumber),
-             "realm \"\" is empty: it tells people which password is asked "
-             "for");
+      fields_.Report(
+          place.OffsetOf(BasicAuth::kRealmFieldNumber),
+          "realm \"\" is empty: it tells people which password is asked "
+          "for");
     }
     if (basic_auth.user().empty() &&
         place.IsMissing(BasicAuth::kUserFieldNumber)) {
-      Report(place.offset(),
-             "basic_auth without a user: give it one, such as user { name: "
-             "\"anna\" secret_hash: \"$6$...\" }");
+      fields_.Report(
+          place.offset(),
+          "basic_auth without a user: give it one, such as user { name: "
+          "\"anna\" secret_hash: \"$6$...\" }");
     }
     const auto places =
         place.EachNested(BasicAuth::kUserFieldNumber, basic_auth.user_size());
@@ -587,24 +606,27 @@ class Checks {
   UserSettings CheckUser(const User& user, const MessagePlace& place,
                          FirstSeen& seen) {
     UserSettings settings;
-    settings.name = RequiredText(place, User::kNameFieldNumber, user.has_name(),
-                                 user.name(), DescribeBadUserName, "anna");
+    settings.name =
+        fields_.RequiredText(place, User::kNameFieldNumber, user.name(),
+                             DescribeBadUserName, "anna");
     if (user.has_name()) {
-      CheckFirst(absl::StrCat("name ", Quoted(user.name())), " here",
-                 user.name(), place.OffsetOf(User::kNameFieldNumber), seen);
+      fields_.IsFirst(absl::StrCat("name ", Quoted(user.name())), " here",
+                      user.name(), place.OffsetOf(User::kNameFieldNumber),
+                      seen);
     }
     settings.secret_hash = user.secret_hash();
     if (!user.has_secret_hash()) {
       if (place.IsMissing(User::kSecretHashFieldNumber)) {
-        Report(place.offset(),
-               "user without a secret_hash: `openssl passwd -6` makes one");
+        fields_.Report(
+            place.offset(),
+            "user without a secret_hash: `openssl passwd -6` makes one");
       }
       return settings;
     }
     const std::string bad = DescribeBadSecretHash(user.secret_hash());
     if (!bad.empty()) {
-      Report(place.OffsetOf(User::kSecretHashFieldNumber),
-             absl::StrCat("secret_hash ", bad));
+      fields_.Report(place.OffsetOf(User::kSecretHashFieldNumber),
+                     absl::StrCat("secret_hash ", bad));
     }
     return settings;
   }
@@ -613,20 +635,22 @@ class Checks {
                                    const MessagePlace& place) {
     RateLimitSettings settings;
     if (limit.has_requests()) {
-      settings.requests = Number(place, RateLimit::kRequestsFieldNumber,
-                                 limit.requests(), 1, kMaxRequests);
+      settings.requests = fields_.Number(place, RateLimit::kRequestsFieldNumber,
+                                         limit.requests(), 1, kMaxRequests);
     } else if (place.IsMissing(RateLimit::kRequestsFieldNumber)) {
-      Report(place.offset(),
-             "rate_limit without requests: say how many, such as requests: "
-             "100");
+      fields_.Report(
+          place.offset(),
+          "rate_limit without requests: say how many, such as requests: "
+          "100");
     }
     settings.per =
-        Duration(place, RateLimit::kPerFieldNumber, limit.per(), kTimeouts)
+        fields_
+            .Duration(place, RateLimit::kPerFieldNumber, limit.per(), kTimeouts)
             .value_or(settings.per);
     settings.burst = settings.requests;
     if (limit.has_burst()) {
-      settings.burst = Number(place, RateLimit::kBurstFieldNumber,
-                              limit.burst(), 1, kMaxRequests);
+      settings.burst = fields_.Number(place, RateLimit::kBurstFieldNumber,
+                                      limit.burst(), 1, kMaxRequests);
     }
     settings.scope = limit.scope() == RateLimit::PER_ROUTE
                          ? RateLimitScope::kPerRoute
@@ -638,27 +662,27 @@ class Checks {
     LimitsSettings settings;
     if (limits.has_max_connections()) {
       settings.max_connections =
-          Number(place, Limits::kMaxConnectionsFieldNumber,
-                 limits.max_connections(), 1, kMaxConnections);
+          fields_.Number(place, Limits::kMaxConnectionsFieldNumber,
+                         limits.max_connections(), 1, kMaxConnections);
     }
     if (limits.has_max_connections_per_client()) {
-      settings.max_connections_per_client =
-          Number(place, Limits::kMaxConnectionsPerClientFieldNumber,
-                 limits.max_connections_per_client(), 1, kMaxConnections);
+      settings.max_connections_per_client = fields_.Number(
+          place, Limits::kMaxConnectionsPerClientFieldNumber,
+          limits.max_connections_per_client(), 1, kMaxConnections);
     }
     if (settings.max_connections.has_value() &&
         settings.max_connections_per_client > settings.max_connections) {
-      Warn(place.OffsetOf(Limits::kMaxConnectionsPerClientFieldNumber),
-           absl::StrCat("max_connections_per_client ",
-                        limits.max_connections_per_client(),
-                        " has no effect: max_connections is ",
-                        limits.max_connections()));
+      fields_.Warn(place.OffsetOf(Limits::kMaxConnectionsPerClientFieldNumber),
+                   absl::StrCat("max_connections_per_client ",
+                                limits.max_connections_per_client(),
+                                " has no effect: max_connections is ",
+                                limits.max_connections()));
     }
-    settings.max_fields = Number(place, Limits::kMaxFieldsFieldNumber,
-                                 limits.max_fields(), 1, kMaxFields);
+    settings.max_fields = fields_.Number(place, Limits::kMaxFieldsFieldNumber,
+                                         limits.max_fields(), 1, kMaxFields);
     const auto size = [&](int field, const std::string& text,
                           const TextRange& range) {
-      return Size(place, field, text, range);
+      return fields_.Size(place, field, text, range);
     };
     const std::optional<uint64_t> head =
         size(Limits::kMaxHeadFieldNumber, limits.max_head(), kHeads);
@@ -669,13 +693,13 @@ class Checks {
     const SizeField head_field = {Limits::kMaxHeadFieldNumber,
                                   limits.has_max_head(), limits.max_head(),
                                   head};
-    CheckOrder(place,
-               {Limits::kMaxTargetFieldNumber, limits.has_max_target(),
-                limits.max_target(), target},
-               head_field);
-    CheckOrder(place, head_field,
-               {Limits::kMaxBufferedFieldNumber, limits.has_max_buffered(),
-                limits.max_buffered(), buffered});
+    fields_.Order(place,
+                  {Limits::kMaxTargetFieldNumber, limits.has_max_target(),
+                   limits.max_target(), target},
+                  head_field);
+    fields_.Order(place, head_field,
+                  {Limits::kMaxBufferedFieldNumber, limits.has_max_buffered(),
+                   limits.max_buffered(), buffered});
     settings.max_head_bytes = head.value_or(settings.max_head_bytes);
     settings.max_target_bytes = target.value_or(settings.max_target_bytes);
     settings.max_buffered_bytes =
@@ -694,7 +718,7 @@ class Checks {
     TimeoutsSettings settings;
     const auto set = [&](absl::Duration& duration, int field,
                          const std::string& text, const TextRange& range) {
-      duration = Duration(place, field, text, range).value_or(duration);
+      duration = fields_.Duration(place, field, text, range).value_or(duration);
     };
     set(settings.head, Timeouts::kHeadFieldNumber, timeouts.head(), kTimeouts);
     set(settings.body, Timeouts::kBodyFieldNumber, timeouts.body(), kTimeouts);
@@ -706,16 +730,18 @@ class Checks {
     set(settings.linger, Timeouts::kLingerFieldNumber, timeouts.linger(),
         kLingers);
     if (settings.idle < kShortIdle) {
-      Warn(place.OffsetOf(Timeouts::kIdleFieldNumber),
-           absl::StrCat("idle ", Quoted(timeouts.idle()),
-                        " is short: connections are closed before clients use "
-                        "them again"));
+      fields_.Warn(
+          place.OffsetOf(Timeouts::kIdleFieldNumber),
+          absl::StrCat("idle ", Quoted(timeouts.idle()),
+                       " is short: connections are closed before clients use "
+                       "them again"));
     }
     if (settings.drain > kLongDrain) {
-      Warn(place.OffsetOf(Timeouts::kDrainFieldNumber),
-           absl::StrCat("drain ", Quoted(timeouts.drain()),
-                        " is long: systemd kills after 90s, Kubernetes after "
-                        "30s, unless told otherwise"));
+      fields_.Warn(
+          place.OffsetOf(Timeouts::kDrainFieldNumber),
+          absl::StrCat("drain ", Quoted(timeouts.drain()),
+                       " is long: systemd kills after 90s, Kubernetes after "
+                       "30s, unless told otherwise"));
     }
     return settings;
   }
@@ -723,8 +749,8 @@ class Checks {
   AccessLogSettings CheckAccessLog(const AccessLog& log,
                                    const MessagePlace& place) {
     AccessLogSettings settings;
-    settings.path = Text(place, AccessLog::kPathFieldNumber, log.path(),
-                         DescribeBadLogPath);
+    settings.path = fields_.Text(place, AccessLog::kPathFieldNumber, log.path(),
+                                 DescribeBadLogPath);
     switch (log.format()) {
       case AccessLog::COMMON:
         settings.format = AccessLogFormat::kCommon;
@@ -739,154 +765,7 @@ class Checks {
     return settings;
   }
 
-  // Each of the following reports what is wrong with a field, and returns its
-  // value: nothing if it is optional and the value is of no use.
-
-  int Number(const MessagePlace& place, int field, int value, int min,
-             int max) {
-    if (value < min || value > max) {
-      Report(place.OffsetOf(field),
-             absl::StrCat(place.NameOf(field), " ", value,
-                          " is out of range: it goes from ", min, " to ", max));
-    }
-    return value;
-  }
-
-  using Describe = std::string (*)(absl::string_view);
-
-  std::string Text(const MessagePlace& place, int field,
-                   const std::string& text, Describe describe_bad) {
-    CheckText(place.NameOf(field), text, describe_bad, place.OffsetOf(field));
-    return text;
-  }
-
-  std::string RequiredText(const MessagePlace& place, int field, bool has,
-                           const std::string& text, Describe describe_bad,
-                           absl::string_view example) {
-    if (has) return Text(place, field, text, describe_bad);
-    if (place.IsMissing(field)) {
-      Report(place.offset(),
-             absl::StrCat(place.TypeName(), " without a ", place.NameOf(field),
-                          ": give it one, such as ", place.NameOf(field), ": ",
-                          Quoted(example)));
-    }
-    return text;
-  }
-
-  // All of a repeated field that are right; they must differ.
-  template <typename Strings>
-  std::vector<std::string> Texts(const MessagePlace& place, int field,
-                                 const Strings& texts, Describe describe_bad) {
-    const std::vector<int> offsets = place.OffsetsOf(field, texts.size());
-    const std::string& name = place.NameOf(field);
-    FirstSeen seen;
-    std::vector<std::string> right;
-    for (int i = 0; i < texts.size(); ++i) {
-      if (CheckText(name, texts[i], describe_bad, offsets[i]) &&
-          CheckFirst(absl::StrCat(name, " ", Quoted(texts[i])), " here",
-                     absl::AsciiStrToLower(texts[i]), offsets[i], seen)) {
-        right.push_back(texts[i]);
-      }
-    }
-    return right;
-  }
-
-  // Whether it is right.
-  bool CheckText(absl::string_view name, absl::string_view text,
-                 Describe describe_bad, int offset) {
-    const std::string bad = describe_bad(text);
-    if (bad.empty()) return true;
-    Report(offset, absl::StrCat(name, " ", Quoted(text), " ", bad));
-    return false;
-  }
-
-  std::optional<absl::Duration> Duration(const MessagePlace& place, int field,
-                                         const std::string& text,
-                                         const TextRange& range) {
-    const absl::StatusOr<absl::Duration> duration = ParseDurationText(text);
-    if (!duration.ok()) {
-      Report(place.OffsetOf(field), absl::StrCat(place.NameOf(field), " ",
-                                                 duration.status().message()));
-      return std::nullopt;
-    }
-    if (*duration < ParseDurationText(range.least).value() ||
-        *duration > ParseDurationText(range.most).value()) {
-      ReportOutOfRange(place, field, text, range);
-      return std::nullopt;
-    }
-    return *duration;
-  }
-
-  std::optional<uint64_t> Size(const MessagePlace& place, int field,
-                               const std::string& text,
-                               const TextRange& range) {
-    const absl::StatusOr<uint64_t> bytes = ParseSizeText(text);
-    if (!bytes.ok()) {
-      Report(place.OffsetOf(field),
-             absl::StrCat(place.NameOf(field), " ", bytes.status().message()));
-      return std::nullopt;
-    }
-    if (*bytes < ParseSizeText(range.least).value() ||
-        *bytes > ParseSizeText(range.most).value()) {
-      ReportOutOfRange(place, field, text, range);
-      return std::nullopt;
-    }
-    return *bytes;
-  }
-
-  void ReportOutOfRange(const MessagePlace& place, int field,
-                        absl::string_view text, const TextRange& range) {
-    Report(place.OffsetOf(field),
-           absl::StrCat(place.NameOf(field), " ", Quoted(text),
-                        " is out of range: it goes from ", Quoted(range.least),
-                        " to ", Quoted(range.most)));
-  }
-
-  struct SizeField {
-    int field;
-    bool is_given;
-    absl::string_view text;
-    // Nothing if it was reported already.
-    std::optional<uint64_t> bytes;
-  };
-
-  // Reports two sizes of a message of which the first is part of the second,
-  // if it is larger.
-  void CheckOrder(const MessagePlace& place, const SizeField& part,
-                  const SizeField& whole) {
-    if (!part.bytes.has_value() || !whole.bytes.has_value() ||
-        *part.bytes <= *whole.bytes) {
-      return;
-    }
-    Report(place.OffsetOf(part.is_given ? part.field : whole.field),
-           absl::StrCat(place.NameOf(part.field), " ", Quoted(part.text),
-                        part.is_given ? "" : " (the default)", " is more than ",
-                        place.NameOf(whole.field), " ", Quoted(whole.text),
-                        whole.is_given ? "" : " (the default)",
-                        ": it must fit into it"));
-  }
-
-  // Reports `what`, unless `value` is the first of its kind `where`; whether it
-  // is.
-  bool CheckFirst(absl::string_view what, absl::string_view where,
-                  const std::string& value, int offset, FirstSeen& seen) {
-    const auto [first, is_first] = seen.try_emplace(value, offset);
-    if (is_first) return true;
-    Report(offset,
-           absl::StrCat(what, " stands twice", where, ": first on line ",
-                        source_.Locate(first->second).line));
-    return false;
-  }
-
-  void Report(int offset, std::string message) {
-    checked_.errors.push_back({offset, std::move(message)});
-  }
-
-  void Warn(int offset, std::string message) {
-    checked_.warnings.push_back({offset, std::move(message)});
-  }
-
-  const TextSource& source_;
+  FieldChecks fields_;
   const Config& config_;
   const MessagePlace root_;
   FirstSeen addresses_;

@@ -13,26 +13,26 @@ namespace pollux {
 
 // One request and its answer. A view: it lives until the call returns.
 struct ExchangeRecord {
-  ClientAddress client;
+  ClientAddress client = {};
   // What the client sent, as it sent it; all empty if it was refused before its
   // head was whole.
-  absl::string_view method;
-  absl::string_view target;
+  absl::string_view method = {};
+  absl::string_view target = {};
   http::Version version = http::Version::kHttp11;
-  absl::string_view host;
-  absl::string_view referer;
-  absl::string_view user_agent;
-  absl::string_view traceparent;
+  absl::string_view host = {};
+  absl::string_view referer = {};
+  absl::string_view user_agent = {};
+  absl::string_view traceparent = {};
   // What the answer calls it (X-Request-Id); empty if nothing.
-  absl::string_view request_id;
+  absl::string_view request_id = {};
   // As configured: never what the client sent.
-  absl::string_view route;
+  absl::string_view route = {};
 
   int status = 0;
   // Head and body of the answer.
   uint64_t sent_bytes = 0;
   // From the end of the head until the answer was whole, by the loop's time.
-  absl::Duration duration;
+  absl::Duration duration = {};
 };
 
 // For an access log. Whoever configures the server owns it; it must outlive the

@@ -21,6 +21,7 @@ constexpr size_t kIdleSample = 64;
 
 // Kept for reuse.
 constexpr size_t kMaxSpareWork = 64;
+constexpr size_t kMaxSpareConnections = 64;
 
 std::vector<StatusPage> MakeRefusals() {
   std::vector<StatusPage> refusals;
@@ -118,8 +119,17 @@ absl::StatusOr<Address> HttpServer::AddListener(Socket socket,
 }
 
 Connection& HttpServer::Add(Socket socket) {
-  connections_.push_back(std::make_unique<Connection>(*this, std::move(socket),
-                                                      connections_.size()));
+  const size_t index = connections_.size();
+  if (ended_.empty() || ended_.front().iteration == Iteration()) {
+    connections_.push_back(
+        std::make_unique<Connection>(*this, std::move(socket), index));
+  } else {
+    connections_.push_back(std::move(ended_.front().connection));
+    ended_.pop_front();
+    Connection* const connection = connections_.back().get();
+    std::destroy_at(connection);
+    std::construct_at(connection, *this, std::move(socket), index);
+  }
   return *connections_.back();
 }
 
@@ -185,7 +195,11 @@ void HttpServer::Remove(Connection& connection) {
   connections_[index] = std::move(connections_.back());
   connections_.pop_back();
   if (index < connections_.size()) connections_[index]->set_index(index);
-  reactor_.DeleteSoon(std::move(removed));
+  if (ended_.size() < kMaxSpareConnections) {
+    ended_.push_back({std::move(removed), Iteration()});
+  } else {
+    reactor_.DeleteSoon(std::move(removed));
+  }
   if (draining_ && connections_.empty()) {
     drain_deadline_.ArmAfter(absl::ZeroDuration());
   }

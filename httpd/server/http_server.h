@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -145,6 +146,7 @@ class HttpServer final {
   class Acceptor;
 
   Connection& Add(Socket socket);
+  uint64_t Iteration() const { return reactor_.statistics().iterations.Read(); }
   void Remove(Connection& connection);
   bool MakeRoom();
   void CountClient(Connection& connection, const StatusPage*& refusal);
@@ -177,6 +179,14 @@ class HttpServer final {
   std::string scratch_;
   DateCache dates_;
   std::vector<std::unique_ptr<ConnectionWork>> spare_work_;
+
+  // Connections that have ended, for their memory, and in which iteration:
+  // within it their callbacks may be running.
+  struct Ended {
+    std::unique_ptr<Connection> connection;
+    uint64_t iteration;
+  };
+  std::deque<Ended> ended_;
 
   // By ParseError.
   std::vector<StatusPage> refusals_;

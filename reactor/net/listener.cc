@@ -2,6 +2,7 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -61,7 +62,15 @@ absl::Status Listener::Watch() {
 Listener::~Listener() { registration_.Reset(); }
 
 void Listener::OnReady(Readiness) {
-  for (int i = 0; i < options_.max_accepts_per_event; ++i) {
+  // Whoever still waits is told of in the next iteration. So one that comes
+  // alone costs one accept, and not a second one that finds nobody; where they
+  // come one behind another, twice as many are taken each time.
+  const uint64_t iteration = reactor_.statistics().iterations.Read();
+  accepts_ = iteration == last_iteration_ + 1
+                 ? std::min(2 * accepts_, options_.max_accepts_per_event)
+                 : 1;
+  last_iteration_ = iteration;
+  for (int i = 0; i < accepts_; ++i) {
     SysResult result = Accept();
     if (result.ok()) {
       ++counters_.accepted;

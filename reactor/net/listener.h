@@ -16,7 +16,8 @@
 
 namespace pollux {
 
-// Accepts connections from a listening socket, a bounded number per event.
+// Accepts connections from a listening socket, a bounded number per event: one,
+// and twice as many with each iteration in which more are there.
 //
 // When descriptors or memory have run out (EMFILE, ENFILE, ENOBUFS, ENOMEM) it
 // gives up a descriptor kept for that moment, and sheds what waits by accepting
@@ -96,6 +97,9 @@ class Listener final : private IoHandler {
   const Options options_;
   Address address_;
   Counters counters_;
+  // How many connections the last event could bring, and when that was.
+  int accepts_ = 1;
+  uint64_t last_iteration_ = 0;
   Socket socket_;
   // An open descriptor without a use, given up to accept one connection more.
   Descriptor reserve_;

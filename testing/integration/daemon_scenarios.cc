@@ -78,17 +78,17 @@ std::string WithoutDates(absl::string_view text) {
   return absl::StrCat(result, text);
 }
 
-const httpd::Config& TestConfig() {
-  static const auto* const config = new httpd::Config([] {
+const httpd::Settings& TestSettings() {
+  static const auto* const settings = new httpd::Settings([] {
     const httpd::LoadedConfig loaded = httpd::LoadConfigText(
         absl::StrCat(R"(listener { address: "127.0.0.1:80" }
                         route { path: "/" fixed { body: "ha?\n" } }
                         route { path: "/big" fixed { body: ")",
                      Big(), "\" } }"),
         "scenario");
-    return loaded.config;
+    return loaded.settings;
   }());
-  return *config;
+  return *settings;
 }
 
 // A daemon, its clients, and what they expect.
@@ -96,7 +96,7 @@ class Conversation {
  public:
   explicit Conversation(Simulation& simulation) : simulation_(simulation) {
     absl::StatusOr<std::unique_ptr<Daemon>> daemon =
-        Daemon::Create(simulation.kernel(), TestConfig());
+        Daemon::Create(simulation.kernel(), TestSettings());
     // Under a fault it may be refused, with nothing left behind.
     if (daemon.ok()) daemon_ = *std::move(daemon);
     simulation.Expect(daemon_ != nullptr || HadFault(), "it did not start");

@@ -35,7 +35,7 @@ void KeepAlive(Simulation& simulation) {
   const httpd::LoadedConfig loaded =
       httpd::LoadConfigText(httpd::DefaultConfigText(), "default");
   std::unique_ptr<Daemon> daemon =
-      *Daemon::Create(simulation.kernel(), loaded.config);
+      *Daemon::Create(simulation.kernel(), loaded.settings);
   auto client =
       std::make_shared<StreamSocket>(simulation.world().network(), AF_INET);
   (void)client->Connect(daemon->addresses().front());

@@ -114,8 +114,9 @@ TestClient ServerTest::StartToConnectTcp() {
         server()
             .AddListener(Socket::Listen(counted_kernel_,
                                         Address::Parse("127.0.0.1:0").value(),
-                                        {.backlog = 16})
-                             .value())
+                                        {.backlog = 128})
+                             .value(),
+                         first_read_)
             .value();
   }
   const int socket = kernel_->Socket(AF_INET, kSocketType, 0).descriptor();

@@ -118,6 +118,8 @@ class ServerTest : public testing::TestWithParam<KernelUnderTest> {
   TracingKernel counted_kernel_{*kernel_, calls_};
   std::unique_ptr<Reactor> reactor_;
   HttpServer::Options options_;
+  // Of the listener.
+  HttpServer::FirstRead first_read_ = HttpServer::FirstRead::kWhenReadable;
   const http::PreparedResponse late_response_ = TextResponse("late\n");
   // Owned by the router.
   LateHandler* late_ = nullptr;
