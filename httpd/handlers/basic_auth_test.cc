@@ -130,7 +130,6 @@ TEST_F(BasicAuthHandlerTest, RefusesAWrongPasswordAndAnUnknownName) {
     EXPECT_TRUE(exchange_.is_body_paused);
     AwaitAnswer();
     EXPECT_EQ(exchange_.answer().status, 401) << credentials;
-    // The answer waits for the end of the body.
     EXPECT_EQ(exchange_.held_bytes, 0u);
   }
   EXPECT_THAT(notes_.requests, IsEmpty());

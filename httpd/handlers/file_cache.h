@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -43,12 +43,12 @@ class FileCache {
   };
 
   struct Options {
-    // Up to so many bytes a file is kept in memory.
+    // Up to so many bytes a file is kept in memory, else open.
     uint64_t max_file_bytes_in_memory = 64 * 1024;
-    // Of all files in memory together.
-    uint64_t max_bytes = 32 * 1024 * 1024;
+    // Of all files in memory together, with what is said of each; 0: none is.
+    uint64_t max_bytes = 16 * 1024 * 1024;
+    // Of both kinds.
     size_t max_files = 10'000;
-    // Files kept open.
     size_t max_descriptors = 256;
 
     Siblings siblings = Siblings::kIgnored;
@@ -99,13 +99,15 @@ class FileCache {
   // Out of the cache.
   Variants Take(Files::iterator file);
   bool DropDescriptors();
+  bool FitsInMemory(uint64_t file_bytes) const;
   bool IsTooMuch() const;
 
   RootDirectory& root_;
   const Options options_;
   Files files_;
-  // By their own paths.
-  std::map<absl::string_view, Files::iterator> by_path_;
+  // By their own paths. Not flat_hash_map, which gcc 12 cannot compile for
+  // UBSan.
+  std::unordered_map<absl::string_view, Files::iterator> by_path_;
   // Of all files_.
   uint64_t bytes_ = 0;
   size_t descriptors_ = 0;
