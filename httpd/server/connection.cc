@@ -21,6 +21,10 @@
 namespace pollux {
 namespace {
 
+// What part of its time passes before a client that does not take its answer
+// is looked at for how far it is.
+constexpr int kProgressAskedAfter = 8;
+
 constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 uint64_t SizeOf(const ResponseBody& body) {
@@ -667,8 +671,7 @@ void Connection::Settle() {
   const Deadline current = CurrentDeadline();
   if (std::exchange(restart_deadline_, false) || current != armed_for_) {
     since_ = server_.reactor_.Now();
-    progress_then_ = Progress(current);
-    Arm(current);
+    ArmAnew(current);
   }
   server_.CheckMemory();
 }
@@ -726,12 +729,17 @@ absl::Duration Connection::TimeoutOf(Deadline deadline) const {
   return absl::InfiniteDuration();
 }
 
+// Of what was written. What the kernel holds for the client has not been taken:
+// it holds megabytes, and asks for more only when much of that has gone.
+uint64_t Connection::TakenBytes() const {
+  return stream_.socket().AcknowledgedBytes().value_or(written_bytes_ -
+                                                       stream_.unsent_bytes());
+}
+
 // Bytes that have passed in the direction that is waited for.
-uint64_t Connection::Progress(Deadline deadline) const {
-  if (deadline == Deadline::kWrite) {
-    return written_bytes_ - stream_.unsent_bytes();
-  }
-  return deadline == Deadline::kBody ? work_->received_bytes : 0;
+uint64_t Connection::Progress() const {
+  if (armed_for_ == Deadline::kWrite) return TakenBytes();
+  return armed_for_ == Deadline::kBody ? work_->received_bytes : 0;
 }
 
 // What dribbles moves no deadline; what keeps the rate has it from anew.
@@ -742,13 +750,31 @@ bool Connection::IsFastEnough() const {
   const double wanted =
       absl::ToDoubleSeconds(TimeoutOf(armed_for_)) *
       static_cast<double>(server_.options_.min_bytes_per_second);
-  return static_cast<double>(Progress(armed_for_) - progress_then_) >= wanted;
+  const uint64_t progress = Progress();
+  return progress > progress_then_ &&
+         static_cast<double>(progress - progress_then_) >= wanted;
 }
 
-void Connection::Arm(Deadline deadline) {
+void Connection::Arm() {
+  if (armed_for_ == Deadline::kNone) return deadline_.Disarm();
+  const absl::Duration time = TimeoutOf(armed_for_);
+  deadline_.ArmAt(since_ +
+                  (is_progress_known_ ? time : time / kProgressAskedAfter));
+}
+
+// How far a client is with an answer costs a system call, and nearly all have
+// it long before they are asked.
+void Connection::ArmAnew(Deadline deadline) {
   armed_for_ = deadline;
-  if (deadline == Deadline::kNone) return deadline_.Disarm();
-  deadline_.ArmAt(since_ + TimeoutOf(deadline));
+  is_progress_known_ = deadline != Deadline::kWrite;
+  is_progress_known_ ? ArmFromHere() : Arm();
+}
+
+// What has passed until now does not count any more.
+void Connection::ArmFromHere() {
+  progress_then_ = Progress();
+  is_progress_known_ = true;
+  Arm();
 }
 
 void Connection::OnDeadline() {
@@ -756,19 +782,18 @@ void Connection::OnDeadline() {
   if (armed_for_ == Deadline::kWrite && !is_unsent) {
     // All was sent, and nobody told. The stream sees to a lingering end.
     if (is_ending()) return;
-    const Deadline current = CurrentDeadline();
-    progress_then_ = Progress(current);
-    return Arm(current);
+    return ArmAnew(CurrentDeadline());
   }
   if (armed_for_ == Deadline::kIdle && is_unsent) {
     since_ = server_.reactor_.Now();
-    progress_then_ = Progress(Deadline::kWrite);
-    return Arm(Deadline::kWrite);
+    return ArmAnew(Deadline::kWrite);
+  }
+  if (armed_for_ == Deadline::kWrite && !is_progress_known_) {
+    return ArmFromHere();
   }
   if (IsFastEnough()) {
     since_ = server_.reactor_.Now();
-    progress_then_ = Progress(armed_for_);
-    return Arm(armed_for_);
+    return ArmFromHere();
   }
   OnTooSlow();
 }

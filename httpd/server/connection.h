@@ -160,9 +160,12 @@ class Connection final : private Stream::Handler, private Exchange {
   void NoteState();
   Deadline CurrentDeadline() const;
   absl::Duration TimeoutOf(Deadline deadline) const;
-  uint64_t Progress(Deadline deadline) const;
+  uint64_t TakenBytes() const;
+  uint64_t Progress() const;
   bool IsFastEnough() const;
-  void Arm(Deadline deadline);
+  void Arm();
+  void ArmAnew(Deadline deadline);
+  void ArmFromHere();
   void OnDeadline();
   void OnTooSlow();
 
@@ -198,6 +201,8 @@ class Connection final : private Stream::Handler, private Exchange {
   http::Version version_ = http::Version::kHttp11;
   http::Method method_ = http::Method::kGet;
   bool restart_deadline_ = false;
+  // Whether progress_then_ says how far the client was.
+  bool is_progress_known_ = false;
   bool in_input_ = false;
   // As the stream was told.
   bool is_paused_ = false;
