@@ -136,6 +136,8 @@ size_t Connection::OnInput(absl::string_view input) {
     if (more == 0) break;
     consumed += more;
   }
+  // What had come has been answered, and nobody waits for more.
+  if (server_.draining_ && ReadsInput()) Drain();
   in_input_ = false;
   server_.statistics_.received_bytes.Add(consumed);
   if (!stream_.is_open()) return consumed;
@@ -164,7 +166,8 @@ size_t Connection::ReadHead(absl::string_view input) {
       Refuse(server_.RefusalFor(outcome.error));
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
-      OnHead(head, outcome.bytes < input.size());
+      is_followed_ = outcome.bytes < input.size();
+      OnHead(head, is_followed_);
       return outcome.bytes;
   }
   return 0;
@@ -266,6 +269,7 @@ size_t Connection::ReadBody(absl::string_view input) {
       case http::BodyOutcome::Kind::kNeedMore:
         return read + outcome.bytes;
       case http::BodyOutcome::Kind::kComplete:
+        is_followed_ = read + outcome.bytes < input.size();
         OnBodyRead();
         return read + outcome.bytes;
       case http::BodyOutcome::Kind::kError:
@@ -352,8 +356,15 @@ void Connection::WriteHeld() {
   AnswerDone();
 }
 
+// Whether another request has come, or a part of one.
+bool Connection::IsFollowed() {
+  if (reading_ == Reading::kBody) return false;
+  return (in_input_ && is_followed_) || stream_.HasUnreadInput();
+}
+
 http::ConnectionOption Connection::ConnectionOptionNow() {
-  if (server_.draining_ && persistence_ != http::Persistence::kClose) {
+  if (server_.draining_ && persistence_ != http::Persistence::kClose &&
+      !IsFollowed()) {
     persistence_ = http::Persistence::kClose;
     closes_unasked_ = true;
   }

@@ -128,6 +128,7 @@ class Connection final : private Stream::Handler, private Exchange {
 
   // Answering.
   bool is_ending() const { return ending_ >= Ending::kLingering; }
+  bool IsFollowed();
   http::ConnectionOption ConnectionOptionNow();
   void Write(const http::PreparedResponse& response);
   void Write(Response response);
@@ -204,6 +205,8 @@ class Connection final : private Stream::Handler, private Exchange {
   // Whether progress_then_ says how far the client was.
   bool is_progress_known_ = false;
   bool in_input_ = false;
+  // Within OnInput(): whether something stands behind the request.
+  bool is_followed_ = false;
   // As the stream was told.
   bool is_paused_ = false;
   bool is_client_known_ = false;
