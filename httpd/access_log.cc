@@ -64,19 +64,20 @@ void AppendJsonString(std::string& out, absl::string_view text) {
 
 absl::StatusOr<std::unique_ptr<AccessLog>> AccessLog::Create(
     Reactor& reactor, const httpd::AccessLogSettings& settings) {
-  if (settings.path == "-") {
-    return std::unique_ptr<AccessLog>(new AccessLog(
-        reactor, settings.format, Descriptor(), STDOUT_FILENO));
+  Descriptor file;
+  int file_number = STDOUT_FILENO;
+  if (settings.path != "-") {
+    const SysResult opened = reactor.kernel().OpenAt(
+        AT_FDCWD, settings.path.c_str(),
+        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kMode);
+    if (!opened.ok()) {
+      return opened.ToStatus(absl::StrCat("access log ", settings.path));
+    }
+    file_number = opened.descriptor();
+    file = Descriptor(reactor.kernel(), file_number);
   }
-  const SysResult file = reactor.kernel().OpenAt(
-      AT_FDCWD, settings.path.c_str(),
-      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kMode);
-  if (!file.ok()) {
-    return file.ToStatus(absl::StrCat("access log ", settings.path));
-  }
-  return std::unique_ptr<AccessLog>(new AccessLog(
-      reactor, settings.format,
-      Descriptor(reactor.kernel(), file.descriptor()), file.descriptor()));
+  return std::unique_ptr<AccessLog>(
+      new AccessLog(reactor, settings.format, std::move(file), file_number));
 }
 
 AccessLog::AccessLog(Reactor& reactor, httpd::AccessLogFormat format,

@@ -189,7 +189,7 @@ class Reactor {
  private:
   friend class Registration;
   friend class StallWatchdog;
-  friend class Timer;
+  friend class EmbeddedTimer;
 
   // What is known of the descriptor that is its index.
   struct Watch {

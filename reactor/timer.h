@@ -13,11 +13,32 @@
 
 namespace pollux {
 
+// A deadline for objects of which there are very many: a base of theirs, whose
+// OnDeadline() they override. It knows no reactor, which they name each time
+// and which must be the same; they disarm it before they are destroyed.
+// Otherwise as Timer.
+class EmbeddedTimer : public TimerNode {
+ protected:
+  EmbeddedTimer() = default;
+  ~EmbeddedTimer() = default;
+
+  // Fires at `deadline`; one that has passed is Now().
+  void ArmAt(Reactor& reactor, MonotonicTime deadline) {
+    reactor.CheckThread("ArmAt()", -1);
+    reactor.timers_.Arm(*this, std::max(deadline, reactor.Now()));
+  }
+
+  void Disarm(Reactor& reactor) {
+    reactor.CheckThread("Disarm()", -1);
+    reactor.timers_.Disarm(*this);
+  }
+};
+
 // A deadline: a member of whoever needs it, pinned in memory, disarmed by its
 // destructor. Reactor's thread only. Arming and moving it allocates nothing
 // (the reactor's heap grows now and then) and makes no system call; moving it
 // later costs a few nanoseconds however many timers there are. Nothing fails.
-class Timer final : private TimerNode {
+class Timer final : private EmbeddedTimer {
  public:
   // `on_fire` may arm the timer again or change any other; it may destroy the
   // timer's owner only through DeleteSoon(). `reactor` must outlive the timer.
@@ -33,14 +54,10 @@ class Timer final : private TimerNode {
 
   // Fires at `deadline`; one that has passed is Now().
   void ArmAt(MonotonicTime deadline) {
-    reactor_.CheckThread("ArmAt()", -1);
-    reactor_.timers_.Arm(*this, std::max(deadline, reactor_.Now()));
+    EmbeddedTimer::ArmAt(reactor_, deadline);
   }
 
-  void Disarm() {
-    reactor_.CheckThread("Disarm()", -1);
-    reactor_.timers_.Disarm(*this);
-  }
+  void Disarm() { EmbeddedTimer::Disarm(reactor_); }
 
   using TimerNode::armed;
 

@@ -51,7 +51,6 @@ Connection::Connection(HttpServer& server, Socket socket, size_t index)
     : server_(server),
       stream_(server.buffers_, std::move(socket), server.options_.stream,
               *this),
-      deadline_(server.reactor_, [this] { OnDeadline(); }),
       index_(static_cast<uint32_t>(index)) {
   server_.statistics_.of(state_).Add(1);
 }
@@ -86,12 +85,14 @@ uint64_t Connection::held_bytes() const {
          (work_ == nullptr ? 0 : work_->held_bytes);
 }
 
+bool Connection::is_handling() const { return server_.handling_ == this; }
+
 const ClientAddress& Connection::client() {
-  if (!std::exchange(is_client_known_, true)) {
+  if (client_ == nullptr) {
     const absl::StatusOr<Address> address = stream_.socket().PeerAddress();
-    if (address.ok()) client_ = ClientAddress(*address);
+    client_ = std::make_unique<ClientAddress>(address.value_or(Address()));
   }
-  return client_;
+  return *client_;
 }
 
 void Connection::Drain() {
@@ -106,7 +107,7 @@ void Connection::Drain() {
 void Connection::Close() {
   stream_.Close();
   // It may be due in this iteration, at whose end the connection is freed.
-  deadline_.Disarm();
+  Disarm(server_.reactor_);
   if (is_unanswered()) server_.statistics_.cancelled_requests.Add();
   if (answer_ == Answer::kStreaming) Record();
   Abandon();
@@ -177,22 +178,20 @@ size_t Connection::ReadHead(absl::string_view input) {
 void Connection::BeginWithoutHead() {
   method_ = http::Method::kGet;
   route_ = RouteMatch::kNoRoute;
-  asked_at_ = server_.reactor_.Now();
-  written_before_ = written_bytes_;
+  server_.asked_ = {server_.reactor_.Now(), written_bytes_};
 }
 
 void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
   version_ = head.version;
   persistence_ = head.persistence;
   method_ = head.method;
-  asked_at_ = server_.reactor_.Now();
-  written_before_ = written_bytes_;
+  server_.asked_ = {server_.reactor_.Now(), written_bytes_};
   // The time for the head is over; another one's begins anew.
   if (armed_for_ == Deadline::kHead) restart_deadline_ = true;
   server_.router_.Find(head, server_.match_);
   route_ = static_cast<uint16_t>(server_.match_.route);
   reading_ = Reading::kWhole;
-  head_ = &head;
+  server_.handling_ = this;
   if (head.content_length > server_.options_.max_body_bytes) {
     Refuse(server_.RefusalFor(http::ParseError::kBodyTooLarge));
   } else {
@@ -214,7 +213,7 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
       if (is_unanswered()) work().format = PreferredFormat(head);
     }
   }
-  head_ = nullptr;
+  server_.handling_ = nullptr;
 }
 
 void Connection::Handle(const http::RequestHead& head) {
@@ -340,7 +339,7 @@ void Connection::Respond(Response response) {
 }
 
 void Connection::RespondStatus(int status) {
-  const PageFormat format = head_ != nullptr ? PreferredFormat(*head_)
+  const PageFormat format = is_handling() ? PreferredFormat(server_.head_)
                             : work_ != nullptr ? work_->format
                                                : PageFormat::kText;
   Respond(server_.PageFor(status).As(format), Lease());
@@ -447,10 +446,10 @@ void Connection::Write(Response response) {
 
 void Connection::BeginStream(ResponseHead head,
                              std::optional<uint64_t> body_bytes) {
-  if (is_ending() || !stream_.is_open()) return DropStream();
+  if (is_ending() || !stream_.is_open()) return Drop();
   status_ = static_cast<uint16_t>(head.status);
   if (!WriteHead(head, body_bytes).ok()) {
-    DropStream();
+    Drop();
     return RespondStatus(500);
   }
   answer_ = Answer::kStreaming;
@@ -543,27 +542,30 @@ void Connection::FinishExchange() {
 }
 
 void Connection::Record() {
+  const ConnectionWork::Asked& asked =
+      work_ == nullptr ? server_.asked_ : work_->asked;
   RouteStatistics& route = server_.statistics_.routes[route_];
-  const absl::Duration duration = server_.reactor_.Now() - asked_at_;
+  const absl::Duration duration = server_.reactor_.Now() - asked.at;
   route.responses[status_ / 100 - 1].Add();
   route.latency.Record(duration);
-  const uint64_t bytes = written_bytes_ - written_before_;
+  const uint64_t bytes = written_bytes_ - asked.written_bytes;
   server_.statistics_.sent_bytes.Add(bytes);
   ExchangeObserver* const observer = server_.options_.observer;
   if (observer == nullptr) return;
   ExchangeRecord record;
-  if (head_ != nullptr) {
+  if (is_handling()) {
     using http::FieldName;
+    const http::RequestHead& head = server_.head_;
     const auto value = [&](FieldName name) {
-      const http::Field* const field = head_->fields.Find(name);
+      const http::Field* const field = head.fields.Find(name);
       return field == nullptr ? absl::string_view() : field->value;
     };
-    record.method = head_->method_token;
-    record.target = head_->target;
-    record.host = head_->authority;
+    record.method = head.method_token;
+    record.target = head.target;
+    record.host = head.authority;
     record.referer = value(FieldName::kReferer);
     record.user_agent = value(FieldName::kUserAgent);
-    record.traceparent = Traceparent(*head_);
+    record.traceparent = Traceparent(head);
   } else if (work_ != nullptr && work_->notes.has_value()) {
     const ConnectionWork::RequestNotes& notes = *work_->notes;
     record.method = notes.method;
@@ -598,7 +600,11 @@ void Connection::NoteRequest(const http::RequestHead& head) {
 }
 
 ConnectionWork& Connection::work() {
-  if (work_ == nullptr) work_ = server_.TakeWork();
+  if (work_ == nullptr) {
+    work_ = server_.TakeWork();
+    // Whoever answers later has work from the first moment.
+    work_->asked = server_.asked_;
+  }
   return *work_;
 }
 
@@ -681,8 +687,7 @@ void Connection::Settle() {
   NoteState();
   const Deadline current = CurrentDeadline();
   if (std::exchange(restart_deadline_, false) || current != armed_for_) {
-    since_ = server_.reactor_.Now();
-    ArmAnew(current);
+    Restart(current);
   }
   server_.CheckMemory();
 }
@@ -766,26 +771,35 @@ bool Connection::IsFastEnough() const {
          static_cast<double>(progress - progress_then_) >= wanted;
 }
 
-void Connection::Arm() {
-  if (armed_for_ == Deadline::kNone) return deadline_.Disarm();
-  const absl::Duration time = TimeoutOf(armed_for_);
-  deadline_.ArmAt(since_ +
-                  (is_progress_known_ ? time : time / kProgressAskedAfter));
+void Connection::Restart(Deadline deadline) {
+  Arm(deadline, server_.reactor_.Now());
 }
 
 // How far a client is with an answer costs a system call, and nearly all have
 // it long before they are asked.
-void Connection::ArmAnew(Deadline deadline) {
+void Connection::Arm(Deadline deadline, MonotonicTime since) {
   armed_for_ = deadline;
   is_progress_known_ = deadline != Deadline::kWrite;
-  is_progress_known_ ? ArmFromHere() : Arm();
+  if (deadline == Deadline::kNone) return Disarm(server_.reactor_);
+  if (is_progress_known_) return CountFrom(since);
+  ArmAt(server_.reactor_, since + ArmedTime());
 }
 
 // What has passed until now does not count any more.
-void Connection::ArmFromHere() {
+void Connection::CountFrom(MonotonicTime since) {
   progress_then_ = Progress();
   is_progress_known_ = true;
-  Arm();
+  ArmAt(server_.reactor_, since + ArmedTime());
+}
+
+absl::Duration Connection::ArmedTime() const {
+  const absl::Duration time = TimeoutOf(armed_for_);
+  return is_progress_known_ ? time : time / kProgressAskedAfter;
+}
+
+// Since when the client is waited for.
+MonotonicTime Connection::since() const {
+  return deadline() + -ArmedTime();
 }
 
 void Connection::OnDeadline() {
@@ -793,18 +807,14 @@ void Connection::OnDeadline() {
   if (armed_for_ == Deadline::kWrite && !is_unsent) {
     // All was sent, and nobody told. The stream sees to a lingering end.
     if (is_ending()) return;
-    return ArmAnew(CurrentDeadline());
+    return Arm(CurrentDeadline(), since());
   }
   if (armed_for_ == Deadline::kIdle && is_unsent) {
-    since_ = server_.reactor_.Now();
-    return ArmAnew(Deadline::kWrite);
+    return Restart(Deadline::kWrite);
   }
-  if (armed_for_ == Deadline::kWrite && !is_progress_known_) {
-    return ArmFromHere();
-  }
+  if (!is_progress_known_) return CountFrom(since());
   if (IsFastEnough()) {
-    since_ = server_.reactor_.Now();
-    return ArmFromHere();
+    return CountFrom(server_.reactor_.Now());
   }
   OnTooSlow();
 }

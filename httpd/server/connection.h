@@ -36,7 +36,9 @@ class HttpServer;
 //
 // Owned by its server, which it tells when it is done; it quiesces at once and
 // is freed at the end of the iteration. Reactor's thread only.
-class Connection final : private Stream::Handler, private Exchange {
+class Connection final : private Stream::Handler,
+                         private Exchange,
+                         private EmbeddedTimer {
  public:
   Connection(HttpServer& server, Socket socket, size_t index);
 
@@ -61,9 +63,9 @@ class Connection final : private Stream::Handler, private Exchange {
 
   ConnectionState state() const { return state_; }
 
-  // Between requests, with nothing unsent: since when it is.
+  // Between requests, with nothing unsent; and since when it is.
   bool is_idle() const;
-  MonotonicTime since() const { return since_; }
+  MonotonicTime since() const;
 
   // Bytes in memory because of it.
   uint64_t held_bytes() const;
@@ -116,6 +118,9 @@ class Connection final : private Stream::Handler, private Exchange {
   void ResumeBody() override;
   void HoldBytes(uint64_t bytes) override;
 
+  // Whether its handler is asked right now, so that the head is there.
+  bool is_handling() const;
+
   // Reading.
   bool ReadsInput() const;
   size_t ReadHead(absl::string_view input);
@@ -164,31 +169,27 @@ class Connection final : private Stream::Handler, private Exchange {
   uint64_t TakenBytes() const;
   uint64_t Progress() const;
   bool IsFastEnough() const;
-  void Arm();
-  void ArmAnew(Deadline deadline);
-  void ArmFromHere();
-  void OnDeadline();
+  void Restart(Deadline deadline);
+  void Arm(Deadline deadline, MonotonicTime since);
+  void CountFrom(MonotonicTime since);
+  absl::Duration ArmedTime() const;
+  void OnDeadline() override;
   void OnTooSlow();
 
   HttpServer& server_;
   Stream stream_;
   http::RequestParser parser_;
-  Timer deadline_;
 
   // Null for a request without a body that is answered at once.
   std::unique_ptr<ConnectionWork> work_;
-  // While a handler is asked: what it is asked.
-  const http::RequestHead* head_ = nullptr;
+  // Null until somebody asks.
+  std::unique_ptr<ClientAddress> client_;
 
-  // Since when the client has been waited for, and how far it was then.
-  MonotonicTime since_;
+  // How far the client was when it was waited for.
   uint64_t progress_then_ = 0;
-  // Given to the stream, ever; and when the request began.
+  // Given to the stream, ever.
   uint64_t written_bytes_ = 0;
-  uint64_t written_before_ = 0;
-  MonotonicTime asked_at_;
 
-  ClientAddress client_;
   uint32_t index_;
   uint16_t route_ = 0;
   uint16_t status_ = 0;
@@ -209,7 +210,6 @@ class Connection final : private Stream::Handler, private Exchange {
   bool is_followed_ = false;
   // As the stream was told.
   bool is_paused_ = false;
-  bool is_client_known_ = false;
   // The server wants to close, so the client may not have stopped sending.
   bool closes_unasked_ = false;
 };

@@ -14,6 +14,7 @@
 #include "httpd/server/body_receiver.h"
 #include "httpd/server/response.h"
 #include "httpd/server/status_page.h"
+#include "reactor/monotonic_time.h"
 #include "reactor/net/lease.h"
 
 namespace pollux {
@@ -27,6 +28,12 @@ struct ConnectionWork {
   struct HeldPrepared {
     const http::PreparedResponse* response;
     Lease lease;
+  };
+
+  // When a request's head had come, and what was written before its answer.
+  struct Asked {
+    MonotonicTime at;
+    uint64_t written_bytes = 0;
   };
 
   // What an ExchangeRecord tells of a head that has gone.
@@ -53,6 +60,8 @@ struct ConnectionWork {
     request_id.clear();
     format = PageFormat::kText;
   }
+
+  Asked asked;
 
   // Reading.
   std::optional<http::BodyDecoder> body;

@@ -18,8 +18,8 @@
 
 namespace pollux {
 
+class ExchangeHolder;
 class Responder;
-class ResponseStream;
 
 // What stands behind a Responder and a ResponseStream: the connection, or in
 // tests of handlers something that takes notes (recording_exchange.h). Handlers
@@ -78,21 +78,46 @@ class Exchange {
   // May destroy whatever handlers own.
   void Abandon();
 
-  // Closes the stream without a word to its producer.
-  void DropStream();
+  // Closes the question without a word to whoever holds it.
+  void Drop();
 
   // Tells the stream's producer to go on.
   void NotifyWritable();
 
-  bool is_unanswered() const { return responder_ != nullptr || stream_ != nullptr; }
+  bool is_unanswered() const { return holder_ != nullptr; }
 
  private:
-  friend class Responder;
-  friend class ResponseStream;
+  friend class ExchangeHolder;
 
-  // At most one of them.
-  Responder* responder_ = nullptr;
-  ResponseStream* stream_ = nullptr;
+  // Null if the question is closed.
+  ExchangeHolder* holder_ = nullptr;
+};
+
+// Who holds an exchange's question: a Responder or a ResponseStream. Move-only.
+class ExchangeHolder {
+ protected:
+  ExchangeHolder() = default;
+  explicit ExchangeHolder(Exchange& exchange) : exchange_(&exchange) {
+    exchange.holder_ = this;
+  }
+  ExchangeHolder(const ExchangeHolder&) = delete;
+  ExchangeHolder& operator=(const ExchangeHolder&) = delete;
+  ~ExchangeHolder() = default;
+
+  // The exchange, which is let go; null if nobody waits.
+  Exchange* Detach();
+  // Holds what `other` held, and nothing before.
+  void TakeFrom(ExchangeHolder& other);
+
+  // Null once nobody waits for the answer.
+  Exchange* exchange_ = nullptr;
+
+ private:
+  friend class Exchange;
+
+  // The exchange is gone. May destroy this.
+  virtual void OnExchangeGone() = 0;
+  virtual void OnExchangeWritable() {}
 };
 
 }  // namespace pollux

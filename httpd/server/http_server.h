@@ -20,6 +20,7 @@
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
 #include "httpd/server/client_address.h"
+#include "httpd/server/connection_work.h"
 #include "httpd/server/date_cache.h"
 #include "httpd/server/exchange_observer.h"
 #include "httpd/server/route_match.h"
@@ -37,7 +38,6 @@
 namespace pollux {
 
 class Connection;
-struct ConnectionWork;
 
 // Serves HTTP/1.1 on one reactor: accepts connections, parses what they send,
 // lets a router's handlers answer, and keeps the connections alive as RFC 9112
@@ -179,6 +179,9 @@ class HttpServer final {
   StreamBuffers buffers_;
   http::RequestHead head_;
   RouteMatch match_;
+  // Whose handler is asked what head_ says; null if none is.
+  const Connection* handling_ = nullptr;
+  ConnectionWork::Asked asked_;
   std::vector<http::Field> fields_;
   std::string scratch_;
   DateCache dates_;

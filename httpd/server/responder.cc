@@ -47,16 +47,11 @@ class BodyCollector final : public BodyReceiver {
 
 }  // namespace
 
-Responder::Responder(Exchange& exchange) : exchange_(&exchange) {
-  exchange.responder_ = this;
-}
-
 Responder& Responder::operator=(Responder&& other) noexcept {
   if (this == &other) return *this;
   if (Exchange* exchange = Detach()) exchange->RespondStatus(500);
-  exchange_ = std::exchange(other.exchange_, nullptr);
+  TakeFrom(other);
   on_abandoned_ = std::exchange(other.on_abandoned_, nullptr);
-  if (exchange_ != nullptr) exchange_->responder_ = this;
   return *this;
 }
 
@@ -64,10 +59,9 @@ Responder::~Responder() {
   if (Exchange* exchange = Detach()) exchange->RespondStatus(500);
 }
 
-Exchange* Responder::Detach() {
-  Exchange* exchange = std::exchange(exchange_, nullptr);
-  if (exchange != nullptr) exchange->responder_ = nullptr;
-  return exchange;
+void Responder::OnExchangeGone() {
+  auto told = std::exchange(on_abandoned_, nullptr);
+  if (told) told();
 }
 
 void Responder::Send(const http::PreparedResponse& response, Lease lease) && {
@@ -141,46 +135,39 @@ Responder Exchange::MakeResponder() {
 }
 
 void Exchange::Abandon() {
-  if (responder_ != nullptr) {
-    Responder* const responder = responder_;
-    (void)responder->Detach();
-    auto told = std::exchange(responder->on_abandoned_, nullptr);
-    if (told) told();
-  } else if (stream_ != nullptr) {
-    ResponseStream* const stream = stream_;
-    (void)stream->Detach();
-    stream->producer_->OnAbandoned();
-  }
+  if (holder_ == nullptr) return;
+  ExchangeHolder* const holder = holder_;
+  (void)holder->Detach();
+  holder->OnExchangeGone();
 }
 
-void Exchange::DropStream() {
-  if (stream_ != nullptr) (void)stream_->Detach();
+void Exchange::Drop() {
+  if (holder_ != nullptr) (void)holder_->Detach();
 }
 
 void Exchange::NotifyWritable() {
-  if (stream_ != nullptr) stream_->producer_->OnWritable();
+  if (holder_ != nullptr) holder_->OnExchangeWritable();
+}
+
+Exchange* ExchangeHolder::Detach() {
+  Exchange* exchange = std::exchange(exchange_, nullptr);
+  if (exchange != nullptr) exchange->holder_ = nullptr;
+  return exchange;
+}
+
+void ExchangeHolder::TakeFrom(ExchangeHolder& other) {
+  exchange_ = std::exchange(other.exchange_, nullptr);
+  if (exchange_ != nullptr) exchange_->holder_ = this;
 }
 
 // ResponseStream.
 
-ResponseStream::ResponseStream(Exchange& exchange, Producer& producer)
-    : exchange_(&exchange), producer_(&producer) {
-  exchange.stream_ = this;
-}
-
 ResponseStream& ResponseStream::operator=(ResponseStream&& other) noexcept {
   if (this == &other) return *this;
   Abort();
-  exchange_ = std::exchange(other.exchange_, nullptr);
+  TakeFrom(other);
   producer_ = other.producer_;
-  if (exchange_ != nullptr) exchange_->stream_ = this;
   return *this;
-}
-
-Exchange* ResponseStream::Detach() {
-  Exchange* exchange = std::exchange(exchange_, nullptr);
-  if (exchange != nullptr) exchange->stream_ = nullptr;
-  return exchange;
 }
 
 void ResponseStream::Abort() {

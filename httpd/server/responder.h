@@ -28,7 +28,7 @@ namespace pollux {
 //
 // An answer that is given whole waits for the body of the request to be whole:
 // a client that is still sending could not be told from one that never asked.
-class [[nodiscard]] Responder {
+class [[nodiscard]] Responder final : private ExchangeHolder {
  public:
   Responder(Responder&& other) noexcept { *this = std::move(other); }
   Responder& operator=(Responder&& other) noexcept;
@@ -98,11 +98,10 @@ class [[nodiscard]] Responder {
 
  private:
   friend class Exchange;
-  explicit Responder(Exchange& exchange);
+  explicit Responder(Exchange& exchange) : ExchangeHolder(exchange) {}
 
-  Exchange* Detach();
+  void OnExchangeGone() override;
 
-  Exchange* exchange_ = nullptr;
   absl::AnyInvocable<void()> on_abandoned_;
 };
 

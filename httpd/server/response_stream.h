@@ -20,7 +20,7 @@ namespace pollux {
 // It never refuses bytes: what the client does not take yet is kept in memory.
 // So a producer stops when ShouldPause() says so, and goes on with
 // OnWritable().
-class [[nodiscard]] ResponseStream {
+class [[nodiscard]] ResponseStream final : private ExchangeHolder {
  public:
   // Who writes. Must outlive the stream, and may destroy it, or itself, inside
   // of these.
@@ -57,15 +57,15 @@ class [[nodiscard]] ResponseStream {
   bool abandoned() const { return exchange_ == nullptr; }
 
  private:
-  friend class Exchange;
   friend class Responder;
   ResponseStream() = default;
-  ResponseStream(Exchange& exchange, Producer& producer);
+  ResponseStream(Exchange& exchange, Producer& producer)
+      : ExchangeHolder(exchange), producer_(&producer) {}
 
-  Exchange* Detach();
+  void OnExchangeGone() override { producer_->OnAbandoned(); }
+  void OnExchangeWritable() override { producer_->OnWritable(); }
   void Abort();
 
-  Exchange* exchange_ = nullptr;
   Producer* producer_ = nullptr;
 };
 
