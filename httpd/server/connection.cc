@@ -21,6 +21,10 @@
 namespace pollux {
 namespace {
 
+// What part of its time passes before a client that does not take its answer
+// is looked at for how far it is.
+constexpr int kProgressAskedAfter = 8;
+
 constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 uint64_t SizeOf(const ResponseBody& body) {
@@ -139,6 +143,8 @@ size_t Connection::OnInput(absl::string_view input) {
     if (more == 0) break;
     consumed += more;
   }
+  // What had come has been answered, and nobody waits for more.
+  if (server_.draining_ && ReadsInput()) Drain();
   in_input_ = false;
   server_.statistics_.received_bytes.Add(consumed);
   if (!stream_.is_open()) return consumed;
@@ -168,7 +174,8 @@ size_t Connection::ReadHead(absl::string_view input) {
       Refuse(server_.RefusalFor(outcome.error));
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
-      OnHead(head, outcome.bytes < input.size());
+      is_followed_ = outcome.bytes < input.size();
+      OnHead(head, is_followed_);
       return outcome.bytes;
   }
   return 0;
@@ -289,6 +296,7 @@ size_t Connection::ReadBody(absl::string_view input) {
       case http::BodyOutcome::Kind::kNeedMore:
         return read + outcome.bytes;
       case http::BodyOutcome::Kind::kComplete:
+        is_followed_ = read + outcome.bytes < input.size();
         OnBodyRead();
         return read + outcome.bytes;
       case http::BodyOutcome::Kind::kError:
@@ -379,8 +387,15 @@ void Connection::WriteHeld() {
   AnswerDone();
 }
 
+// Whether another request has come, or a part of one.
+bool Connection::IsFollowed() {
+  if (reading_ == Reading::kBody) return false;
+  return (in_input_ && is_followed_) || stream_.HasUnreadInput();
+}
+
 http::ConnectionOption Connection::ConnectionOptionNow() {
-  if (server_.draining_ && persistence_ != http::Persistence::kClose) {
+  if (server_.draining_ && persistence_ != http::Persistence::kClose &&
+      !IsFollowed()) {
     persistence_ = http::Persistence::kClose;
     closes_unasked_ = true;
   }
@@ -763,12 +778,17 @@ absl::Duration Connection::TimeoutOf(Deadline deadline) const {
   return absl::InfiniteDuration();
 }
 
+// Of what was written. What the kernel holds for the client has not been taken:
+// it holds megabytes, and asks for more only when much of that has gone.
+uint64_t Connection::TakenBytes() const {
+  return stream_.socket().AcknowledgedBytes().value_or(written_bytes_ -
+                                                       stream_.unsent_bytes());
+}
+
 // Bytes that have passed in the direction that is waited for.
-uint64_t Connection::Progress(Deadline deadline) const {
-  if (deadline == Deadline::kWrite) {
-    return written_bytes_ - stream_.unsent_bytes();
-  }
-  return deadline == Deadline::kBody ? work_->received_bytes : 0;
+uint64_t Connection::Progress() const {
+  if (armed_for_ == Deadline::kWrite) return TakenBytes();
+  return armed_for_ == Deadline::kBody ? work_->received_bytes : 0;
 }
 
 // What dribbles moves no deadline; what keeps the rate has it from anew.
@@ -779,23 +799,40 @@ bool Connection::IsFastEnough() const {
   const double wanted =
       absl::ToDoubleSeconds(TimeoutOf(armed_for_)) *
       static_cast<double>(server_.options_.min_bytes_per_second);
-  return static_cast<double>(Progress(armed_for_) - progress_then_) >= wanted;
+  const uint64_t progress = Progress();
+  return progress > progress_then_ &&
+         static_cast<double>(progress - progress_then_) >= wanted;
 }
 
 void Connection::Restart(Deadline deadline) {
   Arm(deadline, server_.reactor_.Now());
 }
 
+// How far a client is with an answer costs a system call, and nearly all have
+// it long before they are asked.
 void Connection::Arm(Deadline deadline, MonotonicTime since) {
   armed_for_ = deadline;
-  progress_then_ = Progress(deadline);
+  is_progress_known_ = deadline != Deadline::kWrite;
   if (deadline == Deadline::kNone) return Disarm(server_.reactor_);
-  ArmAt(server_.reactor_, since + TimeoutOf(deadline));
+  if (is_progress_known_) return CountFrom(since);
+  ArmAt(server_.reactor_, since + ArmedTime());
+}
+
+// What has passed until now does not count any more.
+void Connection::CountFrom(MonotonicTime since) {
+  progress_then_ = Progress();
+  is_progress_known_ = true;
+  ArmAt(server_.reactor_, since + ArmedTime());
+}
+
+absl::Duration Connection::ArmedTime() const {
+  const absl::Duration time = TimeoutOf(armed_for_);
+  return is_progress_known_ ? time : time / kProgressAskedAfter;
 }
 
 // Since when the client is waited for.
 MonotonicTime Connection::since() const {
-  return deadline() + -TimeoutOf(armed_for_);
+  return deadline() + -ArmedTime();
 }
 
 void Connection::OnDeadline() {
@@ -808,8 +845,9 @@ void Connection::OnDeadline() {
   if (armed_for_ == Deadline::kIdle && is_unsent) {
     return Restart(Deadline::kWrite);
   }
+  if (!is_progress_known_) return CountFrom(since());
   if (IsFastEnough()) {
-    return Restart(armed_for_);
+    return CountFrom(server_.reactor_.Now());
   }
   OnTooSlow();
 }

@@ -134,6 +134,7 @@ class Connection final : private Stream::Handler,
 
   // Answering.
   bool is_ending() const { return ending_ >= Ending::kLingering; }
+  bool IsFollowed();
   http::ConnectionOption ConnectionOptionNow();
   void Write(const http::PreparedResponse& response);
   void Write(Response response);
@@ -168,10 +169,13 @@ class Connection final : private Stream::Handler,
   void NoteState();
   Deadline CurrentDeadline() const;
   absl::Duration TimeoutOf(Deadline deadline) const;
-  uint64_t Progress(Deadline deadline) const;
+  uint64_t TakenBytes() const;
+  uint64_t Progress() const;
   bool IsFastEnough() const;
   void Restart(Deadline deadline);
   void Arm(Deadline deadline, MonotonicTime since);
+  void CountFrom(MonotonicTime since);
+  absl::Duration ArmedTime() const;
   void OnDeadline() override;
   void OnTooSlow();
 
@@ -202,7 +206,11 @@ class Connection final : private Stream::Handler,
   http::Version version_ = http::Version::kHttp11;
   http::Method method_ = http::Method::kGet;
   bool restart_deadline_ = false;
+  // Whether progress_then_ says how far the client was.
+  bool is_progress_known_ = false;
   bool in_input_ = false;
+  // Within OnInput(): whether something stands behind the request.
+  bool is_followed_ = false;
   // As the stream was told.
   bool is_paused_ = false;
   // The server wants to close, so the client may not have stopped sending.

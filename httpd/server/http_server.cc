@@ -63,6 +63,8 @@ class HttpServer::Acceptor final : private Listener::Handler {
     return listener_ == nullptr ? last_counters_ : listener_->counters();
   }
 
+  void AcceptWaiting() { listener_->AcceptWaiting(); }
+
   // The listener's callback may be running.
   void Stop() {
     last_counters_ = listener_->counters();
@@ -72,7 +74,7 @@ class HttpServer::Acceptor final : private Listener::Handler {
  private:
   void OnAccept(Socket connection) override {
     // Listeners outlive Drain() to the iteration's end; what comes meanwhile is
-    // closed, as what still waits in the backlog will be.
+    // closed.
     if (server_.draining_) return;
     server_.Serve(std::move(connection), first_read_);
   }
@@ -97,6 +99,7 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
       truncated_request_(400, "The connection ended within the request."),
       too_many_of_client_(429, "There are too many connections."),
       shed_(reactor, [this] { ShedLargest(); }),
+      last_requests_(reactor, [this] { EndIdle(); }),
       drain_deadline_(reactor, [this] { FinishDrain(); }) {}
 
 HttpServer::~HttpServer() {
@@ -238,14 +241,26 @@ void HttpServer::ShedLargest() {
 }
 
 void HttpServer::Drain(absl::AnyInvocable<void()> on_drained) {
-  if (std::exchange(draining_, true)) return;
+  if (draining_) return;
+  // To close a listener is to reset who waits, and perhaps has asked already.
+  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
+    acceptor->AcceptWaiting();
+  }
+  draining_ = true;
   on_drained_ = std::move(on_drained);
   for (std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->Stop();
+  if (connections_.empty()) {
+    drain_deadline_.ArmAfter(absl::ZeroDuration());
+    return;
+  }
+  last_requests_.ArmAfter(options_.drain_grace);
+  drain_deadline_.ArmAfter(options_.drain_timeout);
+}
+
+void HttpServer::EndIdle() {
   for (std::unique_ptr<Connection>& connection : connections_) {
     connection->Drain();
   }
-  drain_deadline_.ArmAfter(connections_.empty() ? absl::ZeroDuration()
-                                                : options_.drain_timeout);
 }
 
 void HttpServer::FinishDrain() {
@@ -255,6 +270,7 @@ void HttpServer::FinishDrain() {
     connection.Close();
     Remove(connection);
   }
+  last_requests_.Disarm();
   drain_deadline_.Disarm();
   if (on_drained_) std::exchange(on_drained_, nullptr)();
 }

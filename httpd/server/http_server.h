@@ -82,6 +82,9 @@ class HttpServer final {
     absl::Duration write_timeout = absl::Seconds(30);
     // From Drain() until what is still open is closed.
     absl::Duration drain_timeout = absl::Seconds(30);
+    // How long idle connections stay open then: a request that was on its way
+    // is answered.
+    absl::Duration drain_grace = absl::Milliseconds(100);
 
     uint64_t min_bytes_per_second = 500;
 
@@ -118,9 +121,9 @@ class HttpServer final {
   void Serve(Socket connection,
              FirstRead first_read = FirstRead::kWhenReadable);
 
-  // Ends serving: listeners close at once, connections when they have nothing
-  // in flight, all when `drain_timeout` is over. Then `on_drained`, once, from
-  // the loop. Only the first call counts.
+  // Ends serving: who waits to be accepted is the last, answers say that they
+  // are, what is idle ends after `drain_grace`, and all when `drain_timeout` is
+  // over. Then `on_drained`, once, from the loop. Only the first call counts.
   void Drain(absl::AnyInvocable<void()> on_drained);
   bool is_draining() const { return draining_; }
 
@@ -150,6 +153,7 @@ class HttpServer final {
   void Remove(Connection& connection);
   bool MakeRoom();
   void CountClient(Connection& connection, const StatusPage*& refusal);
+  void EndIdle();
   void FinishDrain();
 
   // In place of allocating each time.
@@ -216,6 +220,7 @@ class HttpServer final {
 
   bool draining_ = false;
   absl::AnyInvocable<void()> on_drained_;
+  Timer last_requests_;
   Timer drain_deadline_;
 };
 

@@ -9,6 +9,10 @@
 namespace pollux {
 namespace {
 
+// What waits is bounded by the backlog; those who come meanwhile must not make
+// this last for ever.
+constexpr int kMaxWaiting = 65536;
+
 // accept(2): errors that were waiting on the new connection, and belong to it.
 bool ConcernsOneConnection(int error) {
   switch (error) {
@@ -70,7 +74,13 @@ void Listener::OnReady(Readiness) {
                  ? std::min(2 * accepts_, options_.max_accepts_per_event)
                  : 1;
   last_iteration_ = iteration;
-  for (int i = 0; i < accepts_; ++i) {
+  AcceptUpTo(accepts_);
+}
+
+void Listener::AcceptWaiting() { AcceptUpTo(kMaxWaiting); }
+
+void Listener::AcceptUpTo(int count) {
+  for (int i = 0; i < count; ++i) {
     SysResult result = Accept();
     if (result.ok()) {
       ++counters_.accepted;

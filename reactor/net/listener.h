@@ -28,7 +28,7 @@ namespace pollux {
 //
 // Owned by whoever serves; reactor's thread only; must not outlive the
 // reactor. Destroying it closes the socket: what still waits in the backlog is
-// reset by the kernel.
+// reset by the kernel (see AcceptWaiting()).
 class Listener final : private IoHandler {
  public:
   class Handler {
@@ -75,6 +75,10 @@ class Listener final : private IoHandler {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // Accepts all who wait now, however many an event may bring. What comes later
+  // and is not accepted before the listener goes is reset.
+  void AcceptWaiting();
+
   // Where it listens, with the port that the kernel picked for port 0.
   const Address& address() const { return address_; }
 
@@ -85,6 +89,7 @@ class Listener final : private IoHandler {
            Handler& handler);
 
   void OnReady(Readiness readiness) override;
+  void AcceptUpTo(int count);
   absl::Status Watch();
   SysResult Accept();
   SysResult ShedOne();

@@ -155,6 +155,15 @@ TEST_P(ListenerTest, WhatWaitsInTheBacklogIsClosedWithIt) {
   EXPECT_TRUE(RunUntilClosed(client));
 }
 
+TEST_P(ListenerTest, AcceptsAllWhoWait) {
+  Listen({.max_accepts_per_event = 2});
+  std::vector<End> clients;
+  for (int i = 0; i < 10; ++i) clients.push_back(Connect());
+  listener_->AcceptWaiting();
+  EXPECT_EQ(connections_.size(), 10u);
+  EXPECT_EQ(counters().accepted, 10u);
+}
+
 TEST_P(ListenerTest, AnAcceptThatASignalInterruptsIsRepeated) {
   faults_.FailNext(SyscallKind::kAccept4, EINTR, 3);
   End client = Connect();

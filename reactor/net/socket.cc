@@ -1,12 +1,15 @@
 #include "reactor/net/socket.h"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -181,6 +184,18 @@ absl::StatusOr<PeerCredentials> Socket::GetPeerCredentials() const {
   return PeerCredentials{.process = credentials.pid,
                          .user = credentials.uid,
                          .group = credentials.gid};
+}
+
+std::optional<uint64_t> Socket::AcknowledgedBytes() const {
+  tcp_info info = {};
+  socklen_t length = sizeof(info);
+  const SysResult result = kernel().GetSockOpt(descriptor(), IPPROTO_TCP,
+                                               TCP_INFO, &info, &length);
+  // Kernels before 4.1 say less.
+  constexpr socklen_t kNeeded =
+      offsetof(tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);
+  if (!result.ok() || length < kNeeded) return std::nullopt;
+  return info.tcpi_bytes_acked;
 }
 
 SysResult Socket::SetNoDelay() {

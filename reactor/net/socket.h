@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -110,6 +112,10 @@ class [[nodiscard]] Socket {
 
   // Of a connected unix socket. unix(7).
   absl::StatusOr<PeerCredentials> GetPeerCredentials() const;
+
+  // How much of what was sent has arrived at the other end, ever. Nothing if
+  // this is not TCP. tcp(7), TCP_INFO.
+  std::optional<uint64_t> AcknowledgedBytes() const;
 
   // Small writes are sent at once (TCP_NODELAY). What is not TCP does not need
   // it and says EOPNOTSUPP. tcp(7).

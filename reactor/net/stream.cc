@@ -141,10 +141,10 @@ void Stream::ResumeInput() {
 }
 
 bool Stream::HasUnreadInput() {
-  if (backlog_ && !backlog_->unconsumed.empty()) return true;
+  if (!is_open()) return false;
+  if (!in_callback_ && backlog_ && !backlog_->unconsumed.empty()) return true;
   char byte;
-  return is_open() &&
-         kernel().Recv(socket_.descriptor(), {&byte, 1}, MSG_PEEK).value() > 0;
+  return kernel().Recv(socket_.descriptor(), {&byte, 1}, MSG_PEEK).value() > 0;
 }
 
 bool Stream::PresentsInput() const {
