@@ -43,8 +43,10 @@ class FileCache {
   };
 
   struct Options {
-    // Up to so many bytes a file is kept in memory, else open.
-    uint64_t max_file_bytes_in_memory = 64 * 1024;
+    // Up to so many bytes a file is kept in memory, else open. From memory, 4
+    // KiB cost 0.8 of what they cost by sendfile(2), 12 KiB the same, and 32
+    // KiB 1.8 times as much, measured over the loopback interface.
+    uint64_t max_file_bytes_in_memory = 8 * 1024;
     // Of all files in memory together, with what is said of each; 0: none is.
     uint64_t max_bytes = 16 * 1024 * 1024;
     // Of both kinds.
