@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -12,9 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/health.h"
+#include "httpd/handlers/metrics.h"
 #include "httpd/http/request_head.h"
 #include "httpd/make_router.h"
 #include "httpd/server/handler.h"
+#include "httpd/version.h"
 #include "reactor/net/socket.h"
 
 namespace pollux {
@@ -152,6 +155,23 @@ absl::Status Daemon::Listen(const httpd::ListenerSettings& settings) {
   return absl::OkStatus();
 }
 
+std::unique_ptr<Handler> Daemon::MakeMetrics() {
+  MetricsHandler::Options options;
+  for (size_t i = 0; i <= router_->route_count(); ++i) {
+    options.route_names.emplace_back(router_->route_name(i));
+  }
+  const SysResult clock = reactor_->kernel().ClockGetTime(CLOCK_REALTIME);
+  options.process_start = absl::FromUnixNanos(clock.ok() ? clock.value() : 0);
+  options.version = kVersion;
+  return std::make_unique<MetricsHandler>(options, [this] {
+    return std::vector<MetricsHandler::Worker>{
+        {.server = &server_->statistics(),
+         .loop = &reactor_->statistics(),
+         .listener = server_->listener_counters(),
+         .buffered_bytes = server_->buffered_bytes()}};
+  });
+}
+
 absl::Status Daemon::StartAdmin(const httpd::AdminSettings& settings) {
   std::vector<Route> routes;
   routes.push_back(AdminRoute("/healthz", std::make_unique<HealthHandler>()));
@@ -160,6 +180,7 @@ absl::Status Daemon::StartAdmin(const httpd::AdminSettings& settings) {
         return server_->is_draining() ? ReadinessHandler::State::kDraining
                                       : ReadinessHandler::State::kReady;
       })));
+  routes.push_back(AdminRoute("/metrics", MakeMetrics()));
   absl::StatusOr<std::unique_ptr<Router>> router =
       Router::Create(std::move(routes));
   if (!router.ok()) return router.status();

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "httpd/access_log.h"
 #include "httpd/config/settings.h"
+#include "httpd/server/handler.h"
 #include "httpd/server/http_server.h"
 #include "httpd/server/router.h"
 #include "reactor/kernel.h"
@@ -50,6 +51,7 @@ class Daemon {
 
   absl::Status Start(Kernel& kernel, const httpd::Settings& settings);
   absl::Status Listen(const httpd::ListenerSettings& settings);
+  std::unique_ptr<Handler> MakeMetrics();
   absl::Status StartAdmin(const httpd::AdminSettings& settings);
   absl::Status HandleSignals();
   void OnSignal();

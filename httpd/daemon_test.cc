@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -44,7 +45,7 @@ class DaemonTest : public testing::TestWithParam<KernelUnderTest> {
  protected:
   absl::StatusOr<std::unique_ptr<Daemon>> Create(absl::string_view config) {
     const httpd::LoadedConfig loaded = httpd::LoadConfigText(config, "test");
-    EXPECT_TRUE(loaded.ok());
+    for (const auto& error : loaded.errors) ADD_FAILURE() << error.ToString();
     return Daemon::Create(*kernel_, loaded.settings);
   }
 
@@ -168,6 +169,103 @@ TEST_P(DaemonTest, ASecondSignalEndsItAtOnce) {
   Signal(SIGINT);
   daemon->Run();
   EXPECT_EQ(daemon->server().connection_count(), 1u);
+}
+
+constexpr absl::string_view kWithAdmin = R"pb(
+  listener { address: "127.0.0.1:0" }
+  admin { address: "127.0.0.1:0" }
+  route { path: "/" fixed { body: "ha?\n" } }
+  route { path: "/echo" echo {} request_id {} }
+  route { path: "/old" redirect { location: "/" } }
+  route { path: "/health" health {} name: "alive" }
+  route {
+    path: "/once"
+    fixed { body: "once\n" cache_control: "no-store" }
+    rate_limit { requests: 1 per: "1h" scope: PER_ROUTE }
+  }
+  route {
+    path: "/cross"
+    fixed { body: "cross\n" }
+    cors { origin: "https://a.example" }
+  }
+  limits { max_body: "4B" max_fields: 3 }
+  timeouts { drain: "7s" }
+)pb";
+
+TEST_P(DaemonTest, EachHandlerServes) {
+  const auto daemon = Create(kWithAdmin).value();
+  TestClient client = Connect(*daemon);
+  client.Write(Get("/echo") + Post("/echo", "abcd") + Get("/old") +
+               Get("/health") + Get("/once") + Get("/once") +
+               Get("/cross", "Origin: https://a.example\r\n"));
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(7);
+  EXPECT_EQ(responses[0].body, "GET /echo\nHost: a\n");
+  EXPECT_EQ(responses[0].Field("X-Request-Id").size(), 32u);
+  EXPECT_EQ(responses[1].body, "abcd");
+  EXPECT_EQ(responses[2].Field("Location"), "/");
+  EXPECT_EQ(responses[3].body, "ok\n");
+  EXPECT_EQ(responses[4].Field("Cache-Control"), "no-store");
+  EXPECT_EQ(responses[5].status, 429);
+  EXPECT_EQ(responses[6].Field("Access-Control-Allow-Origin"),
+            "https://a.example");
+}
+
+TEST_P(DaemonTest, LimitsAreThoseOfItsConfiguration) {
+  const auto daemon = Create(kWithAdmin).value();
+  TestClient client = Connect(*daemon);
+  client.Write(Post("/echo", "abcde"));
+  EXPECT_EQ(client.ReadResponse().status, 413);
+  TestClient other = Connect(*daemon);
+  other.Write(Get("/", "A: b\r\nC: d\r\nE: f\r\n"));
+  EXPECT_EQ(other.ReadResponse().status, 431);
+}
+
+TEST_P(DaemonTest, TheAdminAddressTellsHowItIs) {
+  const auto daemon = Create(kWithAdmin).value();
+  TestClient client = Connect(*daemon);
+  client.Write(Get("/") + Get("/health"));
+  client.ReadResponses(2);
+  ASSERT_TRUE(daemon->admin_address().has_value());
+  TestClient admin = Connect(*daemon, *daemon->admin_address());
+  admin.Write(Get("/healthz") + Get("/readyz") + Get("/metrics") + Get("/"));
+  const std::vector<ReceivedResponse> responses = admin.ReadResponses(4);
+  EXPECT_EQ(responses[0].body, "ok\n");
+  EXPECT_EQ(responses[1].body, "ready\n");
+  EXPECT_THAT(responses[2].body,
+              HasSubstr("\npollux_http_requests_total{route=\"alive\","
+                        "code=\"2xx\"} 1\n"));
+  EXPECT_EQ(responses[3].status, 404);
+  client.Write(Get("/metrics"));
+  EXPECT_EQ(client.ReadResponse().status, 404);
+}
+
+TEST_P(DaemonTest, ItIsNotReadyWhileItDrains) {
+  const auto daemon = Create(kWithAdmin).value();
+  TestClient client = Connect(*daemon);
+  client.Write("GET / HTTP/1.1\r\n");
+  RunUntil(daemon->reactor(),
+           [&] { return daemon->server().connection_count() == 1; });
+  daemon->reactor().RunOnce(absl::Milliseconds(100));
+  Signal(SIGQUIT);
+  daemon->reactor().RunOnce(absl::Milliseconds(100));
+  TestClient admin = Connect(*daemon, *daemon->admin_address());
+  admin.Write(Get("/readyz") + Get("/healthz"));
+  EXPECT_EQ(admin.ReadResponse().status, 503);
+  EXPECT_EQ(admin.ReadResponse().status, 200);
+  client.Write("Host: a\r\n\r\n");
+  EXPECT_EQ(client.ReadResponse().body, "ha?\n");
+  daemon->Run();
+}
+
+TEST_P(DaemonTest, WhatARouteCannotHaveIsToldInASentence) {
+  const auto daemon = Create(R"pb(
+    listener { address: "127.0.0.1:0" }
+    route { prefix: "/a/" files { root: "/no/such/folder" } }
+  )pb");
+  EXPECT_THAT(std::string(daemon.status().message()),
+              HasSubstr("route /a/: "));
+  EXPECT_THAT(std::string(daemon.status().message()),
+              HasSubstr("No such file or directory"));
 }
 
 // Where descriptors can run out without hurting the test itself.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "httpd/program.h"
+#include "httpd/version.h"
 
 DEFINE_string(config, "", "File with the configuration, as protobuf text.");
 DEFINE_string(config_text, "", "The configuration itself, as protobuf text.");
@@ -28,7 +29,7 @@ std::optional<std::string> IfGiven(const char* name, const std::string& value) {
 
 int main(int argc, char* argv[]) {
   gflags::SetUsageMessage("serves HTTP/1.1: httpd [--config=FILE]");
-  gflags::SetVersionString("0.1.0");
+  gflags::SetVersionString(pollux::kVersion);
   gflags::ParseCommandLineFlags(&argc, &argv, true);
   if (argc > 1) {
     std::fprintf(stderr, "httpd: what is \"%s\"?\n", argv[1]);

@@ -7,12 +7,15 @@
 #include "absl/functional/overload.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "httpd/handlers/basic_auth.h"
 #include "httpd/handlers/cors.h"
+#include "httpd/handlers/credential_check.h"
 #include "httpd/handlers/echo.h"
 #include "httpd/handlers/file_cache.h"
 #include "httpd/handlers/files.h"
 #include "httpd/handlers/fixed.h"
 #include "httpd/handlers/health.h"
+#include "httpd/handlers/rate_limit.h"
 #include "httpd/handlers/redirect.h"
 #include "httpd/handlers/request_id.h"
 #include "httpd/http/field.h"
@@ -95,8 +98,41 @@ MadeHandler WrapInCors(const httpd::CorsSettings& settings,
        .max_age = settings.max_age});
 }
 
+MadeHandler WrapInBasicAuth(const httpd::BasicAuthSettings& settings,
+                            Reactor& reactor, std::unique_ptr<Handler> inner) {
+  std::vector<CredentialCheck::User> users;
+  for (const httpd::UserSettings& user : settings.users) {
+    users.push_back({.name = user.name, .password_hash = user.secret_hash});
+  }
+  absl::StatusOr<std::unique_ptr<CredentialCheck>> check =
+      CredentialCheck::Create(reactor, std::move(users));
+  if (!check.ok()) return check.status();
+  return BasicAuthHandler::Create(std::move(inner), settings.realm,
+                                  *std::move(check));
+}
+
+MadeHandler WrapInRateLimit(const httpd::RateLimitSettings& settings,
+                            Reactor& reactor, std::unique_ptr<Handler> inner) {
+  return RateLimitHandler::Create(
+      reactor, std::move(inner),
+      {.scope = settings.scope == httpd::RateLimitScope::kPerClient
+                    ? RateLimitHandler::Scope::kEachClient
+                    : RateLimitHandler::Scope::kAllClients,
+       .interval = settings.per / settings.requests,
+       .burst_requests = settings.burst});
+}
+
 MadeHandler MakeHandler(const httpd::RouteSettings& route, Reactor& reactor) {
   MadeHandler handler = MakeInnermost(route.handler, reactor);
+  if (handler.ok() && route.basic_auth.has_value()) {
+    handler =
+        WrapInBasicAuth(*route.basic_auth, reactor, *std::move(handler));
+  }
+  // Outside of the check, which wrong passwords could keep busy.
+  if (handler.ok() && route.rate_limit.has_value()) {
+    handler =
+        WrapInRateLimit(*route.rate_limit, reactor, *std::move(handler));
+  }
   if (handler.ok() && route.cors.has_value()) {
     handler = WrapInCors(*route.cors, *std::move(handler));
   }

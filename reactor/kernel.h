@@ -115,8 +115,10 @@ class Kernel {
                              int flags) = 0;
 
   // Sends at most `count` bytes of a file from `offset` on, which moves behind
-  // them, without a copy through the program. 0: the file ends there.
-  // sendfile(2).
+  // them, without a copy through the program. 0: the file ends there. To a
+  // closed peer it raises SIGPIPE besides EPIPE, and takes no flag against
+  // that: programs that send files must ignore the signal. sendfile(2),
+  // signal(7).
   virtual SysResult SendFile(int socket, int file, off_t& offset,
                              size_t count) = 0;
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -83,7 +83,7 @@ class CorsHandler final : public Handler {
   const MethodSet methods_;
   const Credentials credentials_;
   const bool allows_any_origin_;
-  const absl::flat_hash_set<std::string> origins_;
+  const absl::btree_set<std::string> origins_;
   // The value of a field; empty if there is nothing to say.
   const std::string exposed_fields_;
   const http::PreparedResponse preflight_;

@@ -164,7 +164,7 @@ SysResult FileCache::LoadOne(const std::string& path,
 
   std::string contents;
   bool is_in_memory = false;
-  if (description.version.size_bytes <= options_.max_file_bytes_in_memory) {
+  if (FitsInMemory(description.version.size_bytes)) {
     contents.resize(description.version.size_bytes);
     if (const SysResult read = Read(opened.descriptor, contents); !read.ok()) {
       return read;
@@ -201,6 +201,11 @@ void FileCache::Keep(const std::string& path, MonotonicTime now,
   }
   // The last one is the one that was asked for.
   while (IsTooMuch() && files_.size() > 1) (void)Take(std::prev(files_.end()));
+}
+
+bool FileCache::FitsInMemory(uint64_t file_bytes) const {
+  return file_bytes <= options_.max_file_bytes_in_memory &&
+         FileVariant::MemoryFor(file_bytes) <= options_.max_bytes;
 }
 
 bool FileCache::IsTooMuch() const {

@@ -231,6 +231,18 @@ TEST_P(FileCacheTest, ReadsAgainWhatWasJustChanged) {
   EXPECT_EQ(kernel_.Count(SyscallKind::kPread), reads);
 }
 
+TEST_P(FileCacheTest, TagsOfTheSameBytesInMemoryStayTheSame) {
+  Write("root/a", "1");
+  const std::string tag = Tag("a");
+  PassLonger();
+  EXPECT_EQ(Tag("a"), tag);
+  Settle();
+  PassLonger();
+  EXPECT_EQ(Tag("a"), tag);
+  MakeCache({});
+  EXPECT_EQ(Tag("a"), tag);
+}
+
 TEST_P(FileCacheTest, TagsOfWhatMayStillChangeInPlaceAreWeak) {
   const auto strength = [&](const std::string& path) {
     return Find(path)->validators().entity_tag->strength;
@@ -373,11 +385,12 @@ TEST_P(FileCacheTest, IsBoundedInBytesAndDescriptors) {
     EXPECT_LE(cache_->bytes(), 20'000u);
     EXPECT_EQ(kernel_.open() - before, static_cast<int>(cache_->descriptors()));
   }
-  // What is larger than all is still served.
+  // Without memory and descriptors they are served all the same.
   MakeCache({.max_bytes = 0, .max_files = 0, .max_descriptors = 0});
   EXPECT_EQ(Read("small1").size(), 1000u);
   EXPECT_EQ(Read("large1").size(), 1001u);
   EXPECT_EQ(cache_->files(), 1u);
+  EXPECT_EQ(cache_->bytes(), 0u);
 }
 
 TEST_P(FileCacheTest, WhatIsLentOutlivesTheCache) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/crc/crc32c.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -30,20 +31,22 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// What an entry takes besides its bytes: names, fields and heads.
-constexpr size_t kOverheadBytes = 2048;
-
 // Rounded down, before 1970 too.
 int64_t ModifiedSeconds(const FileVersion& version) {
   return absl::ToUnixSeconds(absl::FromUnixNanos(version.modified_nanos));
 }
 
-std::string StrongTag(const FileVariant::Description& file) {
-  return absl::StrCat(
-      "\"", file.version.Name(),
-      file.is_settled ? ""
-                      : absl::StrCat("-", absl::Hex(file.opened_wall_nanos)),
-      "\"");
+std::string TagInMemory(const FileVariant::Description& file,
+                        absl::string_view contents) {
+  const auto checksum = static_cast<uint32_t>(absl::ComputeCrc32c(contents));
+  return absl::StrCat("\"", file.version.Name(), "-", absl::Hex(checksum),
+                      "\"");
+}
+
+std::string TagInFile(const FileVariant::Description& file) {
+  if (file.is_settled) return absl::StrCat("\"", file.version.Name(), "\"");
+  return absl::StrCat("W/\"", file.version.Name(), "-",
+                      absl::Hex(file.opened_wall_nanos), "\"");
 }
 
 http::PreparedResponse Prepare(int status, const Fields& fields,
@@ -88,30 +91,25 @@ Fields AllFields(const FileVariant::Description& file,
 
 }  // namespace
 
-FileVariant::FileVariant(const Description& description, std::string entity_tag,
-                         size_t contents_bytes)
+FileVariant::FileVariant(const Description& description, std::string entity_tag)
     : version_(description.version),
       is_settled_(description.is_settled),
       coding_(description.coding),
       entity_tag_(std::move(entity_tag)),
       fields_(AllFields(description, entity_tag_)),
-      not_modified_(Prepare(304, SharedFields(description, entity_tag_), "")),
-      memory_bytes_(contents_bytes + kOverheadBytes) {}
+      not_modified_(Prepare(304, SharedFields(description, entity_tag_), "")) {}
 
 FileVariant::Owner FileVariant::InMemory(const Description& description,
                                          absl::string_view contents) {
   Owner variant(
-      new FileVariant(description, StrongTag(description), contents.size()));
+      new FileVariant(description, TagInMemory(description, contents)));
   variant->whole_ = Prepare(200, variant->fields_, contents);
   return variant;
 }
 
 FileVariant::Owner FileVariant::InFile(const Description& description,
                                        Descriptor file) {
-  Owner variant(new FileVariant(
-      description,
-      absl::StrCat(description.is_settled ? "" : "W/", StrongTag(description)),
-      0));
+  Owner variant(new FileVariant(description, TagInFile(description)));
   variant->file_ = std::move(file);
   return variant;
 }

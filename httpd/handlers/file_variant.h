@@ -25,6 +25,12 @@ namespace pollux {
 // One version of one file, as it is or compressed, with all that is said of it:
 // in memory, or as an open file.
 //
+// Its entity tag is the version's name and, in memory, a checksum: strong, and
+// the same for the same bytes wherever and whenever they are read, even if they
+// change without the version's knowing. Of an open file whose version has not
+// settled it is weak, and has the time of opening instead, so that it never
+// names what comes to stand there later.
+//
 // Owned by the cache that made it. What is lent outlives that: when the owner
 // drops it, it stays until its last lease is over. One thread; the kernel must
 // outlive it. Immutable but for the count of leases; views live as long as it.
@@ -33,10 +39,7 @@ class FileVariant final : private Lender {
   // What is known before its bytes are.
   struct Description {
     FileVersion version;
-    // Whether the version had settled when the file was opened. If not, the
-    // bytes may change and the version stay: the entity tag then gets the time
-    // of opening, so that it never names others, and is weak while the bytes
-    // can change, in a file.
+    // Whether the version had settled when the file was opened.
     bool is_settled = true;
     // Since 1970-01-01 UTC.
     int64_t opened_wall_nanos = 0;
@@ -76,15 +79,21 @@ class FileVariant final : private Lender {
   ResponseHead Head(int status) const;
   ResponseBody Body(uint64_t first, uint64_t bytes);
 
-  // What it occupies, about.
-  size_t memory_bytes() const { return memory_bytes_; }
+  // What `size_bytes` of contents occupy in memory, about: with names, fields
+  // and heads.
+  static constexpr uint64_t MemoryFor(uint64_t size_bytes) {
+    return size_bytes + 2048;
+  }
+  // What it occupies so; 0 if it is in a file.
+  uint64_t memory_bytes() const {
+    return whole_.has_value() ? MemoryFor(size_bytes()) : 0;
+  }
   bool has_descriptor() const { return file_.is_open(); }
 
  private:
   using Fields = std::vector<std::pair<std::string, std::string>>;
 
-  FileVariant(const Description& description, std::string entity_tag,
-              size_t contents_bytes);
+  FileVariant(const Description& description, std::string entity_tag);
   ~FileVariant() = default;
   void OnDropped();
   void OnReturned() override;
@@ -99,7 +108,6 @@ class FileVariant final : private Lender {
   std::optional<http::PreparedResponse> whole_;
   http::PreparedResponse not_modified_;
   Descriptor file_;
-  const size_t memory_bytes_;
 
   int leases_ = 0;
   bool is_dropped_ = false;

@@ -39,6 +39,7 @@
 #include "httpd/server/response.h"
 #include "reactor/kernel.h"
 #include "reactor/monotonic_time.h"
+#include "reactor/net/output_chain.h"
 #include "reactor/reactor.h"
 #include "reactor/sys_result.h"
 #include "reactor/timer.h"
@@ -251,8 +252,10 @@ void FilesHandler::HandleDirectory(const Request& request,
     const FileCache::Variants* variants = nullptr;
     const SysResult found = cache_.Find(path_, reactor_.Now(), variants);
     if (found.ok()) return Serve(request, *variants, std::move(responder));
-    if (const int status = StatusFor(found.error()); status != kNotFound) {
-      return std::move(responder).SendStatus(status);
+    // A listing stands in for an index that is not there, not for one that may
+    // not be read.
+    if (found.error() != ENOENT && found.error() != EISDIR) {
+      return std::move(responder).SendStatus(StatusFor(found.error()));
     }
   }
   if (options_.listing == Listing::kNone) {
@@ -325,7 +328,9 @@ void FilesHandler::Serve(const Request& request,
       return std::move(responder).SendStatus(416);
     }
   }
-  if (const http::PreparedResponse* whole = variant.whole()) {
+  // Copied, if that costs less than a head that is made for it.
+  if (const http::PreparedResponse* whole = variant.whole();
+      whole != nullptr && size < OutputChain::kLeastOwnPiece) {
     return std::move(responder).Send(*whole, variant.Lend());
   }
   std::move(responder).Send(

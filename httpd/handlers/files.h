@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "httpd/handlers/directory_listing.h"
@@ -25,7 +25,8 @@ namespace pollux {
 // Serves the directory tree below `root`: for a route with a prefix, whose
 // methods are GET and HEAD. Request::below_prefix() names the file.
 //
-// - Files come with a strong entity tag (a weak one while a large file is being
+// - Files come with a strong entity tag (a weak one of a large file that was
+// just
 //   written), Last-Modified, the media type of the name, and, as asked, as 304,
 //   412, 206 or 416, or compressed: RFC 9110 §8, §13, §14, §12.5.3.
 // - A directory is asked for with "/" at the end, else 308 to that; it is the
@@ -35,12 +36,14 @@ namespace pollux {
 //   503 for want of descriptors or memory, 500 if the disk fails.
 //
 // A file that is replaced or removed is served so within a second: see
-// FileCache. A small one that is asked for again costs no system call and no
-// heap allocation. A file that shrinks while it is sent ends its connection.
+// FileCache. One of less than 16 KiB that is asked for again costs no system
+// call and no heap allocation. A file that shrinks while it is sent ends its
+// connection.
 //
 // Owned by its router; one reactor's thread. Must not outlive the reactor; what
 // is still being sent may outlive it, as long as the kernel is there. Reads
-// from the disk when it must, which the loop waits for.
+// from the disk when it must, which the loop waits for. The program must ignore
+// SIGPIPE, for sendfile(2) raises it: see Kernel::SendFile().
 class FilesHandler final : public Handler {
  public:
   enum class Listing : uint8_t { kNone, kPage };
@@ -94,7 +97,7 @@ class FilesHandler final : public Handler {
   int64_t wall_seconds_ = 0;
   MonotonicTime reread_wall_at_;
 
-  absl::flat_hash_map<ListingTask*, std::unique_ptr<ListingTask>> listings_;
+  std::unordered_map<ListingTask*, std::unique_ptr<ListingTask>> listings_;
 };
 
 }  // namespace pollux

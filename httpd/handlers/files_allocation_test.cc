@@ -44,6 +44,7 @@ class StatusExchange final : public Exchange {
   void Respond(Response response) override { status_ = response.head.status; }
   void RespondStatus(int status) override { status_ = status; }
   void BeginStream(ResponseHead, std::optional<uint64_t>) override {}
+  void HandOn(Handler&, const Request&) override {}
   void WriteStream(absl::string_view) override {}
   bool IsStreamHigh() const override { return false; }
   void FinishStream(absl::Span<const http::Field>) override {}

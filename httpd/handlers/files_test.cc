@@ -167,8 +167,8 @@ TEST_P(FilesTest, SendsAFileWithAllThatIsSaidOfIt) {
     ASSERT_GT(tag.size(), 2u);
     EXPECT_EQ(tag.front(), '"');
     EXPECT_EQ(tag.back(), '"');
-    // The same wherever the bytes are.
-    Make(kept == Kept::kOpen ? Kept::kInMemory : Kept::kOpen);
+    // The same from every worker.
+    Make(kept);
     EXPECT_EQ(Field(Get("digits.txt"), "ETag"), tag);
   }
 }
@@ -900,6 +900,12 @@ TEST_P(ListingTest, ShowsADirectoryWithoutAnIndex) {
 
   Write("root/dir/index.html", "index");
   EXPECT_EQ(Body(Get("dir/")), "index");
+}
+
+TEST_P(ListingTest, DoesNotStandInForAnIndexThatMayNotBeRead) {
+  Write("secret", "");
+  Link("root/index.html", "../secret");
+  EXPECT_EQ(Status(""), 404);
 }
 
 TEST_P(ListingTest, IsAnsweredLaterIfItIsLong) {

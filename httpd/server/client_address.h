@@ -3,6 +3,7 @@
 #define POLLUX_HTTPD_SERVER_CLIENT_ADDRESS_H_
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -11,7 +12,7 @@
 
 namespace pollux {
 
-// The address of a client, without its port: small, to be compared and hashed.
+// The address of a client, without its port: small, to be compared, sorted and hashed.
 // IPv4 is kept as IPv6 does (RFC 4291 §2.5.5.2). Plain value.
 class ClientAddress {
  public:
@@ -28,7 +29,7 @@ class ClientAddress {
   // it is. Whoever limits by more bits limits nobody (RFC 6177).
   ClientAddress Network() const;
 
-  friend bool operator==(const ClientAddress&, const ClientAddress&) = default;
+  friend auto operator<=>(const ClientAddress&, const ClientAddress&) = default;
 
   template <typename H>
   friend H AbslHashValue(H state, const ClientAddress& address) {

@@ -86,7 +86,7 @@ uint64_t Connection::held_bytes() const {
          (work_ == nullptr ? 0 : work_->held_bytes);
 }
 
-bool Connection::is_handling() const { return server_.handling_ == this; }
+bool Connection::is_handling() const { return server_.handling_.connection == this; }
 
 const ClientAddress& Connection::client() {
   if (client_ == nullptr) {
@@ -97,12 +97,18 @@ const ClientAddress& Connection::client() {
 }
 
 void Connection::Drain() {
-  if (is_ending() || reading_ != Reading::kHead) return;
+  EndIfUnused();
+  if (ending_ == Ending::kWanted) SettleOutside();
+}
+
+// While the server drains. An answer that announces the end brings it by
+// itself; one that began before, such as a stream, leaves it to this.
+void Connection::EndIfUnused() {
+  if (ending_ != Ending::kNone || reading_ != Reading::kHead) return;
   // What has come already is answered.
   if (parser_.in_progress() || stream_.HasUnreadInput()) return;
   closes_unasked_ = true;
   ending_ = Ending::kWanted;
-  SettleOutside();
 }
 
 void Connection::Close() {
@@ -143,6 +149,7 @@ size_t Connection::OnInput(absl::string_view input) {
   in_input_ = false;
   server_.statistics_.received_bytes.Add(consumed);
   if (!stream_.is_open()) return consumed;
+  if (server_.draining_ && consumed == input.size()) EndIfUnused();
   // To close with unread input would make the kernel send an RST.
   if (ending_ == Ending::kWanted && consumed < input.size()) Linger();
   Settle();
@@ -195,7 +202,7 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
   server_.router_.Find(head, server_.match_);
   route_ = static_cast<uint16_t>(server_.match_.route);
   reading_ = Reading::kWhole;
-  server_.handling_ = this;
+  server_.handling_ = {.connection = this, .head = &head};
   if (head.content_length > server_.options_.max_body_bytes) {
     Refuse(server_.RefusalFor(http::ParseError::kBodyTooLarge));
   } else {
@@ -207,7 +214,9 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
     Handle(head);
     if (stream_.is_open() && !is_ending()) {
       if (reading_ == Reading::kBody) {
-        if (head.expects_continue && !body_has_begun) Continue();
+        work_->wants_continue = head.expects_continue && !body_has_begun;
+        if (answer_ == Answer::kHeld) work_->is_paused = false;
+        Continue();
       } else if (work_ != nullptr && work_->receiver != nullptr) {
         work_->receiver->OnBodyEnd();
       }
@@ -217,7 +226,7 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
       if (is_unanswered()) work().format = PreferredFormat(head);
     }
   }
-  server_.handling_ = nullptr;
+  server_.handling_ = {};
 }
 
 void Connection::Handle(const http::RequestHead& head) {
@@ -231,6 +240,23 @@ void Connection::Handle(const http::RequestHead& head) {
   }
 }
 
+void Connection::HandOn(pollux::Handler& handler, const Request& request) {
+  // The rest is OnHead()'s.
+  if (is_handling()) return handler.Handle(request, MakeResponder());
+  ResumeBody();
+  // That may have come to the connection's end.
+  if (is_ending() || !stream_.is_open()) return;
+  const HttpServer::Handling outer = std::exchange(
+      server_.handling_, {.connection = this, .head = &request.head()});
+  handler.Handle(request, MakeResponder());
+  // Nothing comes that would say it later.
+  if (stream_.is_open() && !is_ending() && reading_ == Reading::kWhole &&
+      work_ != nullptr && work_->receiver != nullptr) {
+    work_->receiver->OnBodyEnd();
+  }
+  server_.handling_ = outer;
+}
+
 void Connection::RedirectToFolder(const http::RequestHead& head) {
   Response response;
   response.head.status = 308;
@@ -242,6 +268,8 @@ void Connection::RedirectToFolder(const http::RequestHead& head) {
 
 // The client waits for a word before it sends the body (RFC 9110 §10.1.1).
 void Connection::Continue() {
+  if (work_->is_paused) return;
+  if (!std::exchange(work_->wants_continue, false)) return;
   if (answer_ == Answer::kHeld && status_ >= 400) {
     // It need not be sent. Whether it will be cannot be known: the connection
     // ends.
@@ -305,6 +333,7 @@ void Connection::PauseBody() {
 void Connection::ResumeBody() {
   if (work_ == nullptr || !std::exchange(work_->is_paused, false)) return;
   restart_deadline_ = true;
+  if (!is_handling()) Continue();
   SettleOutside();
 }
 
@@ -321,10 +350,8 @@ void Connection::Respond(const http::PreparedResponse& response, Lease lease) {
   status_ = static_cast<uint16_t>(response.status());
   // Not before the request is known to be whole.
   if (reading_ == Reading::kBody) {
-    answer_ = Answer::kHeld;
-    work().held =
-        ConnectionWork::HeldPrepared{&response, std::move(lease)};
-    return;
+    work().held = ConnectionWork::HeldPrepared{&response, std::move(lease)};
+    return HoldAnswer();
   }
   Write(response);
   AnswerDone();
@@ -334,16 +361,21 @@ void Connection::Respond(Response response) {
   if (is_ending() || !stream_.is_open()) return;
   status_ = static_cast<uint16_t>(response.head.status);
   if (reading_ == Reading::kBody) {
-    answer_ = Answer::kHeld;
     work().held = std::move(response);
-    return;
+    return HoldAnswer();
   }
   Write(std::move(response));
   AnswerDone();
 }
 
+// The rest of the body is read for nobody.
+void Connection::HoldAnswer() {
+  answer_ = Answer::kHeld;
+  ResumeBody();
+}
+
 void Connection::RespondStatus(int status) {
-  const PageFormat format = is_handling() ? PreferredFormat(server_.head_)
+  const PageFormat format = is_handling() ? PreferredFormat(*server_.handling_.head)
                             : work_ != nullptr ? work_->format
                                                : PageFormat::kText;
   Respond(server_.PageFor(status).As(format), Lease());
@@ -559,7 +591,7 @@ void Connection::Record() {
   ExchangeRecord record;
   if (is_handling()) {
     using http::FieldName;
-    const http::RequestHead& head = server_.head_;
+    const http::RequestHead& head = *server_.handling_.head;
     const auto value = [&](FieldName name) {
       const http::Field* const field = head.fields.Find(name);
       return field == nullptr ? absl::string_view() : field->value;
@@ -674,6 +706,7 @@ void Connection::Leave() {
 // Outside of OnInput(), which sees to all this when it has come to its end.
 void Connection::SettleOutside() {
   if (in_input_ || !stream_.is_open()) return;
+  if (server_.draining_) EndIfUnused();
   if (ending_ == Ending::kWanted) closes_unasked_ = true;
   stream_.Flush();
   Settle();

@@ -106,6 +106,7 @@ class Connection final : private Stream::Handler,
   void RespondStatus(int status) override;
   void BeginStream(ResponseHead head,
                    std::optional<uint64_t> body_bytes) override;
+  void HandOn(pollux::Handler& handler, const Request& request) override;
   void WriteStream(absl::string_view bytes) override;
   bool IsStreamHigh() const override { return stream_.is_output_high(); }
   void FinishStream(absl::Span<const http::Field> trailers) override;
@@ -137,6 +138,7 @@ class Connection final : private Stream::Handler,
   http::ConnectionOption ConnectionOptionNow();
   void Write(const http::PreparedResponse& response);
   void Write(Response response);
+  void HoldAnswer();
   void WriteHeld();
   absl::Status WriteHead(const ResponseHead& head,
                          std::optional<uint64_t> body_bytes);
@@ -154,6 +156,7 @@ class Connection final : private Stream::Handler,
   void ReleaseWork();
 
   // Ending.
+  void EndIfUnused();
   void EndTruncated();
   void Linger();
   void CloseWhenSent();

@@ -51,6 +51,7 @@ struct ConnectionWork {
     body.reset();
     receiver.reset();
     is_paused = false;
+    wants_continue = false;
     received_bytes = 0;
     held_bytes = 0;
     held = std::monostate();
@@ -67,6 +68,8 @@ struct ConnectionWork {
   std::optional<http::BodyDecoder> body;
   std::unique_ptr<BodyReceiver> receiver;
   bool is_paused = false;
+  // The client waits for a 100 before it sends the body.
+  bool wants_continue = false;
   uint64_t received_bytes = 0;
   // What handlers keep in memory for this request.
   uint64_t held_bytes = 0;

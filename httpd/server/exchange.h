@@ -19,6 +19,8 @@
 namespace pollux {
 
 class ExchangeHolder;
+class Handler;
+class Request;
 class Responder;
 
 // What stands behind a Responder and a ResponseStream: the connection, or in
@@ -41,6 +43,10 @@ class Exchange {
   // Piece by piece: `body_bytes` of them, or nullopt, as many as come.
   virtual void BeginStream(ResponseHead head,
                            std::optional<uint64_t> body_bytes) = 0;
+
+  // Instead of an answer: asks `handler`, with a new responder, and lets the
+  // body go on.
+  virtual void HandOn(Handler& handler, const Request& request) = 0;
 
   // Between BeginStream() and one of the ends.
   virtual void WriteStream(absl::string_view bytes) = 0;

@@ -148,7 +148,10 @@ void HttpServer::Serve(Socket socket, FirstRead first_read) {
   if (refusal != nullptr) return connection.StartRefusing(*refusal);
   if (first_read == FirstRead::kAtOnce) return connection.StartReading();
   // The kernel is out of memory: this connection ends, the others go on.
-  if (!connection.Start().ok()) Remove(connection);
+  if (!connection.Start().ok()) {
+    connection.Close();
+    Remove(connection);
+  }
 }
 
 // Of some connections, the one that has been idle for longest ends.

@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -179,8 +179,12 @@ class HttpServer final {
   StreamBuffers buffers_;
   http::RequestHead head_;
   RouteMatch match_;
-  // Whose handler is asked what head_ says; null if none is.
-  const Connection* handling_ = nullptr;
+  // Whose handler is asked right now, and about what; nulls if none is.
+  struct Handling {
+    const Connection* connection = nullptr;
+    const http::RequestHead* head = nullptr;
+  };
+  Handling handling_;
   ConnectionWork::Asked asked_;
   std::vector<http::Field> fields_;
   std::string scratch_;
@@ -207,7 +211,7 @@ class HttpServer final {
   // Each knows its index.
   std::vector<std::unique_ptr<Connection>> connections_;
   // How many connections each client has, if that is limited.
-  absl::flat_hash_map<ClientAddress, size_t> connections_of_client_;
+  std::map<ClientAddress, size_t> connections_of_client_;
   // Where to look for one that is idle.
   size_t idle_cursor_ = 0;
   // What handlers hold.

@@ -18,6 +18,8 @@
 #include "httpd/server/body_receiver.h"
 #include "httpd/server/client_address.h"
 #include "httpd/server/exchange.h"
+#include "httpd/server/handler.h"
+#include "httpd/server/request.h"
 #include "httpd/server/responder.h"
 #include "httpd/server/response.h"
 #include "reactor/net/lease.h"
@@ -100,6 +102,10 @@ class RecordingExchange final : public Exchange {
   }
   void BeginStream(ResponseHead head, std::optional<uint64_t>) override {
     TakeHead(std::move(head));
+  }
+  void HandOn(Handler& handler, const Request& request) override {
+    is_body_paused = false;
+    handler.Handle(request, MakeResponder());
   }
   void WriteStream(absl::string_view bytes) override {
     answer().body.append(bytes);

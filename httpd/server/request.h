@@ -77,6 +77,8 @@ class Request {
   const http::RequestHead& head() const { return *head_; }
 
  private:
+  friend class OwnedRequest;
+
   const http::RequestHead* head_;
   const RouteMatch* match_;
   Exchange* exchange_;

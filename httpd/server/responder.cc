@@ -78,6 +78,10 @@ void Responder::SendStatus(int status) && {
   if (Exchange* exchange = Detach()) exchange->RespondStatus(status);
 }
 
+void Responder::HandOn(Handler& handler, const Request& request) && {
+  if (Exchange* exchange = Detach()) exchange->HandOn(handler, request);
+}
+
 ResponseStream Responder::Stream(ResponseHead head,
                                  ResponseStream::Producer& producer,
                                  std::optional<uint64_t> body_bytes) && {

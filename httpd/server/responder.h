@@ -21,13 +21,17 @@
 
 namespace pollux {
 
+class Handler;
+class Request;
+
 // Answers one request, at once or later: a handler may keep it. Move-only;
 // owned by the handler; reactor's thread only (from others: RemoteResponder).
 // If the client has gone in the meantime, everything here is a no-op; if the
 // responder is destroyed without an answer, the client gets 500.
 //
-// An answer that is given whole waits for the body of the request to be whole:
-// a client that is still sending could not be told from one that never asked.
+// An answer that is given whole waits for the body of the request to be whole
+// (and lets it come, should it be paused): a client that is still sending could
+// not be told from one that never asked.
 class [[nodiscard]] Responder final : private ExchangeHolder {
  public:
   Responder(Responder&& other) noexcept { *this = std::move(other); }
@@ -45,6 +49,12 @@ class [[nodiscard]] Responder final : private ExchangeHolder {
 
   // The server's own short page for `status`, 400 to 599.
   void SendStatus(int status) &&;
+
+  // Lets `handler` answer, as if the request had just come: it may receive the
+  // body, if the responder's holder paused that inside of Handle() and has not
+  // resumed it. `request` is the one that was asked, or a copy of it
+  // (OwnedRequest), and must live until this returns.
+  void HandOn(Handler& handler, const Request& request) &&;
 
   // A body that comes piece by piece: `body_bytes` of them, or nullopt, as many
   // as come. `producer` must outlive the stream, which is abandoned from the
@@ -66,9 +76,9 @@ class [[nodiscard]] Responder final : private ExchangeHolder {
   void SetRequestId(absl::string_view id);
 
   // The body of the request, which is else read and thrown away. Once, and only
-  // inside of Handler::Handle(); the receiver is told nothing before that has
-  // returned. Receiver and server see to it that it ends: more than
-  // HttpServer::Options::max_body_bytes is 413, too slow is 408.
+  // inside of Handler::Handle() (see HandOn()); the receiver is told nothing
+  // before that has returned. Receiver and server see to it that it ends: more
+  // than HttpServer::Options::max_body_bytes is 413, too slow is 408.
   void ReceiveBody(std::unique_ptr<BodyReceiver> receiver);
 
   // The whole body in memory, up to `max_bytes`; more is 413. `on_body` gets

@@ -1,6 +1,8 @@
 #include "httpd/server/router.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -80,7 +82,7 @@ struct Router::Entry {
 };
 
 struct Router::Node {
-  absl::flat_hash_map<std::string, std::unique_ptr<Node>> children;
+  std::map<std::string, std::unique_ptr<Node>, std::less<>> children;
   std::unique_ptr<Node> parameter;
   // Of this very path.
   Entry* exact = nullptr;
@@ -90,7 +92,7 @@ struct Router::Node {
 
 struct Router::Host {
   // Of paths without parameters, to be found by one look.
-  absl::flat_hash_map<std::string, Entry*> literal;
+  std::map<std::string, Entry*, std::less<>> literal;
   Node root;
   std::vector<std::unique_ptr<Entry>> entries;
 };
@@ -220,7 +222,7 @@ absl::StatusOr<Router::Entry*> Router::EntryAt(
       parameters.emplace_back(segment.substr(1, segment.size() - 2));
       child = &node->parameter;
     } else {
-      child = &node->children[segment];
+      child = &node->children[std::string(segment)];
     }
     if (*child == nullptr) *child = std::make_unique<Node>();
     node = child->get();

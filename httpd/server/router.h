@@ -5,11 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -94,7 +95,7 @@ class Router {
   // Of requests to hosts without routes of their own.
   std::unique_ptr<Host> any_host_;
   // In small letters; with "." in front those beneath it.
-  absl::flat_hash_map<std::string, std::unique_ptr<Host>> hosts_;
+  std::map<std::string, std::unique_ptr<Host>, std::less<>> hosts_;
 
   const StatusPage not_found_;
   const StatusPage not_implemented_;

@@ -1,303 +1,252 @@
 #include "testing/integration/daemon_scenarios.h"
 
-#include <signal.h>
-
-#include <deque>
+#include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "httpd/config/config_loader.h"
+#include "httpd/config/settings.h"
 #include "httpd/daemon.h"
-#include "reactor/net/address.h"
+#include "httpd/http/parse_error.h"
+#include "httpd/server/http_server.h"
+#include "reactor/reactor.h"
+#include "testing/fake/file_tree.h"
+#include "testing/fake/random.h"
+#include "testing/fake/virtual_time.h"
+#include "testing/integration/conversation.h"
+#include "testing/integration/scenario_texts.h"
 #include "testing/peer.h"
+#include "testing/simulation.h"
 
 namespace pollux {
 namespace {
 
-constexpr size_t kBigBytes = 300'000;
-// "DATE" stands for a whole date in what is expected.
-constexpr size_t kHiddenDateBytes = 25;
-constexpr absl::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-constexpr absl::string_view kGetBig = "GET /big HTTP/1.1\r\nHost: a\r\n\r\n";
-constexpr absl::string_view kLastGet =
-    "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-constexpr absl::string_view kPost =
-    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
-constexpr absl::string_view kPostInChunks =
-    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    "3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nA: b\r\n\r\n";
-
-std::string Ok(absl::string_view body, absl::string_view connection = "") {
-  return absl::StrCat("HTTP/1.1 200 OK\r\nDate: DATE\r\n", connection,
-                      "Content-Type: text/plain\r\nContent-Length: ",
-                      body.size(), "\r\n\r\n", body);
-}
+constexpr absl::string_view kLargeFile = "/srv/large.bin";
+constexpr absl::string_view kSmallFile = "/srv/small.txt";
+constexpr absl::string_view kModified = "Tue, 09 May 1995 06:13:20 GMT";
+// What the echo handler keeps of a body before it streams.
+constexpr size_t kEchoedWhole = 1024 * 1024;
 
 const std::string& Big() {
-  static const auto* const big = new std::string(kBigBytes, 'x');
+  static const auto* const big = new std::string(Body(300'000, 1));
   return *big;
 }
 
+// More than is kept in memory: sent with sendfile.
+const std::string& Large() {
+  static const auto* const large = new std::string(Body(200'000, 2));
+  return *large;
+}
+
+const std::string& Small() {
+  static const auto* const small = new std::string(Body(3'000, 3));
+  return *small;
+}
+
+const std::string& Uploaded() {
+  static const auto* const uploaded = new std::string(Body(200'000, 4));
+  return *uploaded;
+}
+
+// "DATE" stands for a whole date in what is expected.
+constexpr size_t kHiddenDateBytes = 25;
+
 std::string MethodNotAllowed() {
-  return "HTTP/1.1 405 Method Not Allowed\r\nDate: DATE\r\n"
-         "Allow: GET, HEAD, OPTIONS\r\n"
-         "Content-Type: text/plain\r\nContent-Length: 23\r\n\r\n"
-         "405 Method Not Allowed\n";
+  return Page(405, "", "Allow: GET, HEAD, OPTIONS\r\n");
 }
 
-// To whoever leaves in the middle of a request.
-std::string EndedWithin(absl::string_view connection_line) {
-  return absl::StrCat(
-         "HTTP/1.1 400 Bad Request\r\nDate: DATE\r\n", connection_line,
-         "Content-Type: text/plain\r\nContent-Length: 58\r\n\r\n"
-         "400 Bad Request: The connection ended within the request.\n");
+// A file's answer: after a fault it may be taken for missing, or broken.
+Answer OfFile(std::string text) {
+  return {std::move(text), {Page(404), Page(500), Page(503)}};
 }
 
-std::string Repeat(const std::string& text, int times) {
-  std::string result;
-  for (int i = 0; i < times; ++i) result += text;
-  return result;
+std::string FileFields(absl::string_view type) {
+  return absl::StrCat("ETag: TAG\r\nLast-Modified: ", kModified,
+                      "\r\nContent-Type: ", type,
+                      "\r\nAccept-Ranges: bytes\r\n"
+                      "X-Content-Type-Options: nosniff\r\n");
 }
 
-// The text with every date, as far as it has come, made the same.
-std::string WithoutDates(absl::string_view text) {
-  constexpr absl::string_view kDate = "\r\nDate: ";
-  constexpr size_t kDateBytes = 29;
-  std::string result;
-  while (true) {
-    const size_t at = text.find(kDate);
-    if (at == absl::string_view::npos) break;
-    absl::StrAppend(&result, text.substr(0, at + kDate.size()), "DATE");
-    text.remove_prefix(at + kDate.size());
-    text.remove_prefix(std::min(kDateBytes, text.size()));
-  }
-  return absl::StrCat(result, text);
+Answer OfLarge() {
+  return OfFile(AnswerOf(200, FileFields("application/octet-stream"), Large()));
+}
+
+Answer OfSmall() {
+  return OfFile(
+      AnswerOf(200, FileFields("text/plain; charset=utf-8"), Small()));
+}
+
+// Of one of the files, from `first` on.
+Answer OfRange(absl::string_view type, absl::string_view contents, size_t first,
+               size_t bytes) {
+  return OfFile(AnswerOf(
+      206,
+      absl::StrCat(FileFields(type), "Content-Range: bytes ", first, "-",
+                   first + bytes - 1, "/", contents.size(), "\r\n"),
+      contents.substr(first, bytes)));
+}
+
+Answer OfLargeRange(size_t first, size_t bytes) {
+  return OfRange("application/octet-stream", Large(), first, bytes);
+}
+
+std::string RangeLine(size_t first, size_t bytes) {
+  return absl::StrCat("Range: bytes=", first, "-", first + bytes - 1, "\r\n");
+}
+
+std::string IfModifiedSince() {
+  return absl::StrCat("If-Modified-Since: ", kModified, "\r\n");
+}
+
+Answer NotModified() {
+  return OfFile(
+      absl::StrCat("HTTP/1.1 304 Not Modified\r\nDate: DATE\r\nETag: TAG\r\n"
+                   "Last-Modified: ",
+                   kModified, "\r\n\r\n"));
 }
 
 const httpd::Settings& TestSettings() {
   static const auto* const settings = new httpd::Settings([] {
     const httpd::LoadedConfig loaded = httpd::LoadConfigText(
         absl::StrCat(R"(listener { address: "127.0.0.1:80" }
+                        limits { max_body: "3MiB" }
                         route { path: "/" fixed { body: "ha?\n" } }
+                        route { path: "/echo" echo {} }
+                        route {
+                          prefix: "/files/"
+                          files {
+                            root: "/srv"
+                            max_cached_file: "16KiB"
+                            precompressed: false
+                          }
+                        }
                         route { path: "/big" fixed { body: ")",
-                     Big(), "\" } }"),
+                     absl::CEscape(Big()), "\" } }"),
         "scenario");
     return loaded.settings;
   }());
   return *settings;
 }
 
-// A daemon, its clients, and what they expect.
-class Conversation {
+void WriteFiles(Simulation& simulation) {
+  FileTree& files = simulation.host().files();
+  files.WriteFile(kLargeFile, Large());
+  files.WriteFile(kSmallFile, Small());
+  absl::Time modified;
+  (void)absl::ParseTime("%a, %d %b %Y %H:%M:%S GMT", kModified, &modified,
+                        nullptr);
+  files.SetModified(kLargeFile, modified);
+  files.SetModified(kSmallFile, modified);
+  // Until they have settled.
+  VirtualTime& time = simulation.world().time();
+  time.AdvanceTo(time.Now() + absl::Seconds(10));
+}
+
+class DaemonProgram final : public Program {
  public:
-  explicit Conversation(Simulation& simulation) : simulation_(simulation) {
-    absl::StatusOr<std::unique_ptr<Daemon>> daemon =
-        Daemon::Create(simulation.kernel(), TestSettings());
-    // Under a fault it may be refused, with nothing left behind.
-    if (daemon.ok()) daemon_ = *std::move(daemon);
-    simulation.Expect(daemon_ != nullptr || HadFault(), "it did not start");
+  explicit DaemonProgram(std::unique_ptr<Daemon> daemon)
+      : daemon_(std::move(daemon)) {}
+
+  Reactor& reactor() override { return daemon_->reactor(); }
+
+  void Check(Simulation& simulation) override {
+    const HttpServer& server = daemon_->server();
+    // A second signal does not wait for connections.
+    if (server.connection_count() > 0) return;
+    simulation.Expect(server.buffered_bytes() == 0,
+                      "bytes are kept for no connection");
   }
-
-  // Whether a client hears the daemon out.
-  enum class Patience : uint8_t { kStays, kMayLeave };
-
-  // A client that must get `expected`, dates aside, or a beginning of it.
-  Peer& AddClient(const std::string& name, std::string expected,
-                  Patience patience = Patience::kStays) {
-    clients_.push_back({std::make_unique<Peer>(simulation_.world(), name),
-                        std::move(expected), patience});
-    return *clients_.back().peer;
-  }
-
-  // Speaks before and after the others, on a connection of its own.
-  void AddBystander() {
-    Peer& peer = AddClient("bystander", Repeat(Ok("ha?\n"), 2));
-    bystander_ = &peer;
-    peer.Connect(address())
-        .Send(std::string(kGet))
-        .AwaitText("ha?\n")
-        .Do([this] { settled_at_ = simulation_.faulty_kernel().calls(); })
-        .Wait(absl::Seconds(5))
-        .Send(std::string(kGet))
-        .AwaitText("ha?\n", 2);
-  }
-
-  // Lets everybody speak; when all have done, the daemon is told to stop.
-  void Run() {
-    if (daemon_ == nullptr) return;
-    speaking_ = clients_.size();
-    for (Client& client : clients_) {
-      client.peer->Do([this] {
-        if (--speaking_ == 0) RaiseTerm();
-      });
-    }
-    simulation_.Run(daemon_->reactor());
-    daemon_.reset();
-    simulation_.world().PassAll(absl::Minutes(10));
-    for (const Client& client : clients_) Check(client);
-  }
-
-  void RaiseTerm() { simulation_.host().RaiseSignal(SIGTERM); }
-
-  void AllowAnnouncedClose() {
-    close_is_announced_ = {{"Connection: close\r\n", ""}};
-  }
-
-  // While others speak: what is answered after that announces the end.
-  void RaiseTermAfter(absl::Duration delay) {
-    AllowAnnouncedClose();
-    for (Client& client : clients_) client.patience = Patience::kMayLeave;
-    simulation_.world().time().After(delay, [this] { RaiseTerm(); });
-  }
-
-  static Address address() { return *Address::Parse("127.0.0.1:80"); }
-  Simulation& simulation() { return simulation_; }
-  Random& random() { return simulation_.world().random(); }
 
  private:
-  struct Client {
-    std::unique_ptr<Peer> peer;
-    std::string expected;
-    Patience patience;
-  };
-
-  bool HadFault() const { return simulation_.faulty_kernel().faults() > 0; }
-
-  // Whether a fault may have hit this client, or kept it out.
-  bool MayHaveNoticed(const Peer& peer) const {
-    if (!HadFault()) return false;
-    const FaultyKernel& faulty = simulation_.faulty_kernel();
-    const bool is_settled_bystander =
-        &peer == bystander_ && faulty.first_fault() > settled_at_ &&
-        settled_at_ > 0 && !simulation_.options().plan.has_random();
-    // It was accepted first, so it has the lowest number after the daemon's
-    // own descriptors.
-    return !is_settled_bystander ||
-           faulty.first_fault_descriptor() == kBystanderDescriptor;
-  }
-
-  void Check(const Client& client) {
-    std::string received = absl::StrReplaceAll(
-        WithoutDates(client.peer->received()), close_is_announced_);
-    if (client.patience == Patience::kMayLeave) DropEndedWithin(received);
-    if (client.patience == Patience::kStays && !MayHaveNoticed(*client.peer)) {
-      simulation_.Expect(received == client.expected,
-                         absl::StrCat(client.peer->name(),
-                                      " did not get all: ", Shown(received)));
-    }
-    simulation_.Expect(absl::StartsWith(client.expected, received),
-                       absl::StrCat(client.peer->name(),
-                                    " got something else: ", Shown(received)));
-  }
-
-  // Removes what came of the answer to a request that did not become whole.
-  static void DropEndedWithin(std::string& received) {
-    const size_t at = received.rfind("HTTP/1.1 400 ");
-    if (at == std::string::npos) return;
-    const std::string rest = received.substr(at);
-    // The line may have been removed, as from every answer.
-    for (const char* line : {"Connection: close\r\n", ""}) {
-      if (absl::StartsWith(EndedWithin(line), rest)) received.resize(at);
-    }
-  }
-
-  static std::string Shown(absl::string_view text) {
-    constexpr size_t kShownBytes = 600;
-    return std::string(text.substr(0, kShownBytes));
-  }
-
-  // After epoll, eventfd, signalfd, the listener and its reserve.
-  static constexpr int kBystanderDescriptor = 8;
-
-  Simulation& simulation_;
   std::unique_ptr<Daemon> daemon_;
-  std::deque<Client> clients_;
-  Peer* bystander_ = nullptr;
-  std::vector<std::pair<absl::string_view, absl::string_view>>
-      close_is_announced_;
-  uint64_t settled_at_ = 0;
-  size_t speaking_ = 0;
 };
 
-Peer& Late(Peer& peer) {
-  // After the bystander has settled.
-  return peer.Wait(absl::Milliseconds(1)).Connect(Conversation::address());
+std::unique_ptr<Program> StartDaemon(Simulation& simulation) {
+  WriteFiles(simulation);
+  absl::StatusOr<std::unique_ptr<Daemon>> daemon =
+      Daemon::Create(simulation.kernel(), TestSettings());
+  // Under a fault it may be refused, with nothing left behind.
+  if (!daemon.ok()) return nullptr;
+  return std::make_unique<DaemonProgram>(*std::move(daemon));
 }
 
 void OneGet(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", Ok("ha?\n")))
-      .Send(std::string(kGet))
+  conversation.AddLateClient("client", Ok("ha?\n"))
+      .Send(Get("/"))
       .AwaitText("ha?\n")
       .Close();
   conversation.Run();
 }
 
 void KeepAlive(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Peer& client = Late(conversation.AddClient("client", Repeat(Ok("ha?\n"), 3)));
+  Peer& client = conversation.AddLateClient("client", Repeat(Ok("ha?\n"), 3));
   for (size_t i = 1; i <= 3; ++i) {
-    client.Send(std::string(kGet)).AwaitText("ha?\n", i);
+    client.Send(Get("/")).AwaitText("ha?\n", i);
   }
   client.Close();
   conversation.Run();
 }
 
 void Pipelined(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", Repeat(Ok("ha?\n"), 16)))
-      .Send(Repeat(std::string(kGet), 16))
+  conversation.AddLateClient("client", Repeat(Ok("ha?\n"), 16))
+      .Send(Repeat(Get("/"), 16))
       .AwaitText("ha?\n", 16)
       .Close();
   conversation.Run();
 }
 
 void ByteByByte(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", Ok("ha?\n")))
-      .SendInPieces(kGet, 1, absl::Milliseconds(1))
+  conversation.AddLateClient("client", Ok("ha?\n"))
+      .SendInPieces(Get("/"), 1, absl::Milliseconds(1))
       .AwaitText("ha?\n")
       .Close();
   conversation.Run();
 }
 
-void Post(Simulation& simulation) {
-  Conversation conversation(simulation);
+void RefusedPost(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", MethodNotAllowed() + Ok("ha?\n")))
-      .SendInPieces(kPost, 60, absl::Milliseconds(2))
-      .Send(std::string(kGet))
+  conversation.AddLateClient("client", MethodNotAllowed() + Ok("ha?\n"))
+      .SendInPieces(Post("/", "hello"), 60, absl::Milliseconds(2))
+      .Send(Get("/"))
       .AwaitText("ha?\n")
       .Close();
   conversation.Run();
 }
 
-void PostInChunks(Simulation& simulation) {
-  Conversation conversation(simulation);
+void RefusedPostInChunks(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", MethodNotAllowed() + Ok("ha?\n")))
-      .SendInPieces(kPostInChunks, 40, absl::Milliseconds(2))
-      .Send(std::string(kGet))
+  conversation.AddLateClient("client", MethodNotAllowed() + Ok("ha?\n"))
+      .SendInPieces(PostInChunks("/", "hello", 3), 40, absl::Milliseconds(2))
+      .Send(Get("/"))
       .AwaitText("ha?\n")
       .Close();
   conversation.Run();
 }
 
 void ConnectRequestClose(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
   for (int i = 0; i < 3; ++i) {
-    Late(conversation.AddClient(absl::StrCat("client", i),
-                                Ok("ha?\n", "Connection: close\r\n")))
-        .Send(std::string(kLastGet))
+    conversation
+        .AddLateClient(absl::StrCat("client", i), Ok("ha?\n", kCloseLine))
+        .Send(Get("/", kCloseLine))
         .AwaitEnd()
         .Close();
   }
@@ -305,10 +254,10 @@ void ConnectRequestClose(Simulation& simulation) {
 }
 
 void HalfClose(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", Repeat(Ok("ha?\n"), 2)))
-      .Send(Repeat(std::string(kGet), 2))
+  conversation.AddLateClient("client", Repeat(Ok("ha?\n"), 2))
+      .Send(Repeat(Get("/"), 2))
       .HalfClose()
       .AwaitEnd()
       .Close();
@@ -316,10 +265,10 @@ void HalfClose(Simulation& simulation) {
 }
 
 void Reset(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", Ok("ha?\n")))
-      .Send(std::string(kGet))
+  conversation.AddLateClient("client", Ok("ha?\n"))
+      .Send(Get("/"))
       .AwaitText("ha?\n")
       .Send("GET / HT")
       .Reset();
@@ -327,11 +276,11 @@ void Reset(Simulation& simulation) {
 }
 
 void SlowReader(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
-  Late(conversation.AddClient("client", Ok(Big())))
+  conversation.AddLateClient("client", Ok(Big()))
       .ReadSlowly(20'000, absl::Milliseconds(10))
-      .Send(std::string(kGetBig))
+      .Send(Get("/big"))
       .AwaitBytes(Ok(Big()).size() + kHiddenDateBytes)
       .Close();
   conversation.Run();
@@ -340,13 +289,13 @@ void SlowReader(Simulation& simulation) {
 // More clients than descriptors: what cannot be accepted is shed, and when
 // there is room again new clients are served.
 void DescriptorExhaustion(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   conversation.AddBystander();
   // The bystander and two more.
-  simulation.host().set_descriptor_limit(11);
+  simulation.host().set_descriptor_limit(conversation.free_descriptor() + 3);
   for (int i = 0; i < 2; ++i) {
-    Late(conversation.AddClient(absl::StrCat("early", i), Ok("ha?\n")))
-        .Send(std::string(kGet))
+    conversation.AddLateClient(absl::StrCat("early", i), Ok("ha?\n"))
+        .Send(Get("/"))
         .AwaitText("ha?\n")
         .Wait(absl::Milliseconds(100))
         .Close();
@@ -361,19 +310,19 @@ void DescriptorExhaustion(Simulation& simulation) {
   conversation.AddClient("late", Ok("ha?\n"))
       .Wait(absl::Seconds(2))
       .Connect(Conversation::address())
-      .Send(std::string(kGet))
+      .Send(Get("/"))
       .AwaitText("ha?\n")
       .Close();
   conversation.Run();
 }
 
 void StopWithWorkInFlight(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
   // A late daemon finds the request and the signal at the same time.
   conversation.AllowAnnouncedClose();
-  Late(conversation.AddClient("client", Ok(Big())))
+  conversation.AddLateClient("client", Ok(Big()))
       .ReadSlowly(20'000, absl::Milliseconds(10))
-      .Send(std::string(kGetBig))
+      .Send(Get("/big"))
       .Wait(absl::Milliseconds(20))
       .Do([&conversation] { conversation.RaiseTerm(); })
       .AwaitEnd()
@@ -381,84 +330,259 @@ void StopWithWorkInFlight(Simulation& simulation) {
   conversation.Run();
 }
 
+// Uploads.
+
+void Upload(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  conversation.AddLateClient("client", Echoed(Uploaded()) + Ok("ha?\n"))
+      .SendInPieces(Post("/echo", Uploaded()) + Get("/"), 50'000,
+                    absl::Milliseconds(2))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+void UploadInChunks(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  const std::string body = Body(20'000, 5);
+  conversation.AddLateClient("client", Echoed(body) + Ok("ha?\n"))
+      .SendInPieces(PostInChunks("/echo", body, 1'500) + Get("/"), 7'000,
+                    absl::Milliseconds(2))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+// More than is kept: sent back while it comes.
+void UploadThatStreams(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  const std::string body = Body(kEchoedWhole + 100'000, 6);
+  conversation.AddLateClient("client", Echoed(body) + Ok("ha?\n"))
+      .Send(Post("/echo", body))
+      .Send(Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+void UploadThatBreaksOff(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  const std::string request = Post("/echo", Uploaded());
+  const std::string in_chunks = PostInChunks("/echo", Body(2'000, 7), 500);
+  conversation.AddLateClient("ends", EndedWithin(kCloseLine))
+      .Send(request.substr(0, 40'000))
+      .HalfClose()
+      .AwaitEnd()
+      .Close();
+  conversation.AddLateClient("resets", "")
+      .Send(request.substr(0, 30'000))
+      .Wait(absl::Milliseconds(3))
+      .Reset();
+  conversation.AddLateClient("closes", "")
+      .Send(in_chunks.substr(0, in_chunks.size() / 2))
+      .Close();
+  conversation
+      .AddLateClient(
+          "errs",
+          Page(400, http::Explain(http::ParseError::kBadChunkSize), kCloseLine))
+      .Send(in_chunks.substr(0, in_chunks.find("1f4", 200)))
+      .Send("what?\r\n")
+      .AwaitEnd()
+      .Close();
+  conversation.Run();
+}
+
+void ExpectContinue(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  const std::string request =
+      Post("/echo", "hello", "Expect: 100-continue\r\n");
+  conversation
+      .AddLateClient("client",
+                     absl::StrCat(kContinue, Echoed("hello"), Ok("ha?\n")))
+      .Send(request.substr(0, request.size() - 5))
+      .AwaitText("100 Continue\r\n\r\n")
+      .Send("hello")
+      .Send(Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  const std::string refused = Post("/", "hello", "Expect: 100-continue\r\n");
+  conversation
+      .AddLateClient(
+          "refused",
+          Page(405, "", "Connection: close\r\nAllow: GET, HEAD, OPTIONS\r\n"))
+      .Send(refused.substr(0, refused.size() - 5))
+      .AwaitEnd()
+      .Close();
+  conversation.Run();
+}
+
+// Files.
+
+void Download(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  conversation
+      .AddLateClient("client", std::vector<Answer>{OfLarge(), Ok("ha?\n")})
+      .ReadSlowly(30'000, absl::Milliseconds(10))
+      .Send(Get("/files/large.bin") + Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+void DownloadOfASmallFile(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  conversation
+      .AddLateClient("client", std::vector<Answer>{OfSmall(), OfSmall(),
+                                                   OfSmall(), Ok("ha?\n")})
+      .Send(Get("/files/small.txt") + Get("/files/small.txt"))
+      // Until the cache looks at the file again.
+      .Wait(absl::Seconds(1))
+      .Send(Get("/files/small.txt") + Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+void Range(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  const Answer unsatisfiable = OfFile(
+      Page(416, "",
+           absl::StrCat("Content-Range: bytes */", Large().size(), "\r\n")));
+  conversation
+      .AddLateClient("client",
+                     std::vector<Answer>{
+                         OfLargeRange(0, 1), OfLargeRange(100'000, 50'000),
+                         OfRange("text/plain; charset=utf-8", Small(), 16, 32),
+                         unsatisfiable, Ok("ha?\n")})
+      .Send(Get("/files/large.bin", RangeLine(0, 1)) +
+            Get("/files/large.bin", RangeLine(100'000, 50'000)) +
+            Get("/files/small.txt", RangeLine(16, 32)) +
+            Get("/files/large.bin", RangeLine(900'000, 1)) + Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+void UnmodifiedFile(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  conversation
+      .AddLateClient("client", std::vector<Answer>{NotModified(), NotModified(),
+                                                   Ok("ha?\n")})
+      .Send(Get("/files/large.bin", IfModifiedSince()) +
+            Get("/files/small.txt", "If-None-Match: *\r\n") + Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation.Run();
+}
+
+void FileTruncatedWhileSent(Simulation& simulation) {
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddBystander();
+  Peer& client =
+      conversation.AddLateClient("client", std::vector<Answer>{OfLarge()},
+                                 Conversation::Patience::kMayLeave);
+  client.StopReading()
+      .Send(Get("/files/large.bin"))
+      .Wait(absl::Milliseconds(50))
+      .Do([&simulation] {
+        simulation.host().files().Truncate(kLargeFile, 150'000);
+      })
+      .ReadFreely()
+      .AwaitEnd();
+  conversation.Run([&] {
+    conversation.ExpectWithoutFault(
+        client.received().size() > 100'000 &&
+            client.received().size() < 160'000,
+        "the client did not get what there was of the file");
+  });
+}
+
+Question AskDaemon(Random& random) {
+  switch (random.Below(20)) {
+    case 0:
+      return {Post("/", "hello"), MethodNotAllowed()};
+    case 1:
+      return {PostInChunks("/", "hello", 3), MethodNotAllowed()};
+    case 2:
+      return {Get("/big"), Ok(Big())};
+    case 3:
+    case 4: {
+      const std::string body = Body(random.Below(20'000), random.Below(100));
+      return {Post("/echo", body), Echoed(body)};
+    }
+    case 5: {
+      const std::string body = Body(1 + random.Below(5'000), random.Below(100));
+      return {PostInChunks("/echo", body, 1 + random.Below(2'000)),
+              Echoed(body)};
+    }
+    case 6:
+      if (random.Chance(80))
+        return {Post("/echo", Uploaded()), Echoed(Uploaded())};
+      return [&] {
+        const std::string body = Body(kEchoedWhole + random.Below(200'000), 8);
+        return Question{Post("/echo", body), Echoed(body)};
+      }();
+    case 7:
+      return {Get("/files/large.bin"), OfLarge()};
+    case 8:
+    case 9:
+      return {Get("/files/small.txt"), OfSmall()};
+    case 10:
+    case 11: {
+      const size_t first = random.Below(Large().size());
+      const size_t bytes = 1 + random.Below(Large().size() - first);
+      return {Get("/files/large.bin", RangeLine(first, bytes)),
+              OfLargeRange(first, bytes)};
+    }
+    case 12:
+      return {Get("/files/large.bin", IfModifiedSince()), NotModified()};
+    case 13:
+      return {Get("/files/nothing"), OfFile(Page(404))};
+    default:
+      return {Get("/"), Ok("ha?\n")};
+  }
+}
+
 }  // namespace
 
-std::vector<DaemonScenario> DaemonScenarios() {
+std::vector<NamedScenario> DaemonScenarios() {
   return {{"OneGet", OneGet},
           {"KeepAlive", KeepAlive},
           {"Pipelined", Pipelined},
           {"ByteByByte", ByteByByte},
-          {"Post", Post},
-          {"PostInChunks", PostInChunks},
+          {"Post", RefusedPost},
+          {"PostInChunks", RefusedPostInChunks},
           {"ConnectRequestClose", ConnectRequestClose},
           {"HalfClose", HalfClose},
           {"Reset", Reset},
           {"SlowReader", SlowReader},
           {"DescriptorExhaustion", DescriptorExhaustion},
-          {"StopWithWorkInFlight", StopWithWorkInFlight}};
+          {"StopWithWorkInFlight", StopWithWorkInFlight},
+          {"Upload", Upload},
+          {"UploadInChunks", UploadInChunks},
+          {"UploadThatStreams", UploadThatStreams},
+          {"UploadThatBreaksOff", UploadThatBreaksOff},
+          {"ExpectContinue", ExpectContinue},
+          {"Download", Download},
+          {"DownloadOfASmallFile", DownloadOfASmallFile},
+          {"Range", Range},
+          {"NotModified", UnmodifiedFile},
+          {"FileTruncatedWhileSent", FileTruncatedWhileSent}};
 }
 
 void RunRandomConversation(Simulation& simulation) {
-  Conversation conversation(simulation);
+  Conversation conversation(simulation, StartDaemon(simulation));
+  conversation.AddRandomClients(AskDaemon);
   Random& random = conversation.random();
-  const int64_t clients = random.Between(1, 6);
-  for (int64_t i = 0; i < clients; ++i) {
-    std::string requests;
-    std::string expected;
-    const int64_t count = random.Between(0, 5);
-    for (int64_t j = 0; j < count; ++j) {
-      switch (random.Below(8)) {
-        case 0:
-          absl::StrAppend(&requests, kPost);
-          expected += MethodNotAllowed();
-          break;
-        case 1:
-          absl::StrAppend(&requests, kPostInChunks);
-          expected += MethodNotAllowed();
-          break;
-        case 2:
-          absl::StrAppend(&requests, kGetBig);
-          expected += Ok(Big());
-          break;
-        default:
-          absl::StrAppend(&requests, kGet);
-          expected += Ok("ha?\n");
-      }
-    }
-    const bool is_patient = random.Chance(60);
-    if (!is_patient) requests.resize(random.Below(requests.size() + 1));
-    Peer& client =
-        conversation.AddClient(absl::StrCat("client", i), expected,
-                               is_patient ? Conversation::Patience::kStays
-                                          : Conversation::Patience::kMayLeave);
-    client.Wait(absl::Microseconds(random.Between(0, 20'000)))
-        .Connect(Conversation::address());
-    if (random.Chance(25)) {
-      client.ReadSlowly(static_cast<size_t>(random.Between(1'000, 100'000)),
-                        absl::Microseconds(random.Between(1, 20'000)));
-    }
-    client.SendInPieces(requests, static_cast<size_t>(random.Between(1, 200)),
-                        absl::Microseconds(random.Between(0, 3'000)));
-    if (is_patient) {
-      client.AwaitText("HTTP/1.1 ", static_cast<size_t>(count))
-          .HalfClose()
-          .AwaitEnd();
-      continue;
-    }
-    switch (random.Below(4)) {
-      case 0:
-        client.HalfClose().AwaitEnd();
-        break;
-      case 1:
-        client.Reset();
-        break;
-      case 2:
-        client.Vanish();
-        break;
-      default:
-        client.Close();
-    }
-  }
   if (random.Chance(20)) {
     conversation.RaiseTermAfter(absl::Microseconds(random.Between(0, 50'000)));
   }

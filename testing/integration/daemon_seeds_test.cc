@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "testing/integration/daemon_scenarios.h"
+#include "testing/integration/server_scenarios.h"
 #include "testing/simulation.h"
 
 DEFINE_uint64(seed, 0, "Only this seed is run.");
@@ -35,11 +36,18 @@ Simulation::Options OptionsFor(uint64_t seed) {
   return options;
 }
 
+// Of four seeds, two talk to the daemon, one of them with faults, and two to an
+// embedded server.
+void RunConversation(Simulation& simulation) {
+  simulation.options().seed % 4 < 2 ? RunRandomConversation(simulation)
+                                    : RunRandomServerConversation(simulation);
+}
+
 Outcome RunSeed(uint64_t seed) {
   const Simulation::Options options = OptionsFor(seed);
-  Outcome outcome = RunScenario(options, RunRandomConversation);
+  Outcome outcome = RunScenario(options, RunConversation);
   // Libraries keep what they allocate once; what is kept again counts.
-  if (!outcome.ok()) outcome = RunScenario(options, RunRandomConversation);
+  if (!outcome.ok()) outcome = RunScenario(options, RunConversation);
   EXPECT_TRUE(outcome.ok()) << outcome.Describe(options);
   if (FLAGS_print) std::cout << seed << " " << outcome.fingerprint << "\n";
   return outcome;

@@ -1,7 +1,9 @@
-// Every system call of the daemon fails in every way it can, in each of some
-// conversations; after each run everything must be in order.
+// Every system call of the daemon, or of an embedded server, fails in every way
+// it can, in each of some conversations; after each run everything must be in
+// order.
 //
-// One run again: --gtest_filter='*/OneGet' --plan='fault { ... }' --seed=1.
+// One run again: --gtest_filter='*Faults/OneGet' --plan='fault { ... }'
+// --seed=1.
 #include <gflags/gflags.h>
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
@@ -10,7 +12,9 @@
 #include <string>
 
 #include "absl/strings/str_join.h"
+#include "testing/integration/conversation.h"
 #include "testing/integration/daemon_scenarios.h"
+#include "testing/integration/server_scenarios.h"
 #include "testing/simulation.h"
 
 DEFINE_string(plan, "", "A FaultPlan as text: only this one is run.");
@@ -19,7 +23,7 @@ DEFINE_uint64(seed, 1, "The seed of the world.");
 namespace pollux {
 namespace {
 
-class DaemonSweepTest : public testing::TestWithParam<DaemonScenario> {
+class DaemonSweepTest : public testing::TestWithParam<NamedScenario> {
  protected:
   static Simulation::Options Options() {
     Simulation::Options options;
@@ -52,11 +56,15 @@ TEST_P(DaemonSweepTest, RunsTheSameTwice) {
   EXPECT_EQ(first.fingerprint, second.fingerprint);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Scenarios, DaemonSweepTest, testing::ValuesIn(DaemonScenarios()),
-    [](const testing::TestParamInfo<DaemonScenario>& info) {
-      return info.param.name;
-    });
+std::string ScenarioName(const testing::TestParamInfo<NamedScenario>& info) {
+  return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, DaemonSweepTest,
+                         testing::ValuesIn(DaemonScenarios()), ScenarioName);
+
+INSTANTIATE_TEST_SUITE_P(ServerScenarios, DaemonSweepTest,
+                         testing::ValuesIn(ServerScenarios()), ScenarioName);
 
 }  // namespace
 }  // namespace pollux

@@ -15,6 +15,7 @@
 #include "httpd/config/config_loader.h"
 #include "httpd/daemon.h"
 #include "testing/fake/stream_socket.h"
+#include "testing/integration/conversation.h"
 #include "testing/integration/daemon_scenarios.h"
 #include "testing/simulation.h"
 
@@ -64,7 +65,7 @@ void Run() {
   std::printf("an empty scenario: %.2f us\n", MicrosSince(start) / kScenarios);
 
   start = std::chrono::steady_clock::now();
-  const DaemonScenario one_get = DaemonScenarios().front();
+  const NamedScenario one_get = DaemonScenarios().front();
   for (int i = 0; i < kScenarios; ++i) {
     (void)RunScenario(Simulation::Options(), one_get.run);
   }

@@ -3,10 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "httpd/http/request_head.h"
+#include "httpd/server/handler.h"
+#include "httpd/server/request.h"
+#include "httpd/server/responder.h"
+#include "httpd/server/response.h"
+#include "httpd/server/response_stream.h"
+#include "httpd/server/router.h"
 #include "testing/fake_kernel.h"
 #include "testing/fake_world.h"
 #include "testing/integration/server_fixture.h"
@@ -201,6 +211,66 @@ TEST_P(DrainTest, WhatIsStillOpenAtTheDeadlineIsClosed) {
   EXPECT_EQ(partial.ReadToEnd(), "");
   EXPECT_EQ(server().connection_count(), 0u);
   EXPECT_TRUE(late_->waiting[0].abandoned());
+}
+
+// Streams "hello", when the test wants it.
+class StreamingHandler final : public Handler, private ResponseStream::Producer {
+ public:
+  void Handle(const Request&, Responder responder) override {
+    stream.emplace(std::move(responder).Stream(ResponseHead(), *this, 5));
+  }
+
+  std::optional<ResponseStream> stream;
+
+ private:
+  void OnWritable() override {}
+  void OnAbandoned() override {}
+};
+
+// Its head, which was sent before, did not announce the end.
+TEST_P(DrainTest, Regression_AStreamThatEndsMeanwhileEndsItsConnection) {
+  auto handler = std::make_unique<StreamingHandler>();
+  StreamingHandler& streaming = *handler;
+  AddRoute({.path = "/stream",
+            .methods = {http::Method::kGet},
+            .handler = std::move(handler)});
+  TestClient client = Connect();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  Drain();
+  LetServerWork();
+  EXPECT_EQ(times_drained_, 0);
+  streaming.stream->Write("hello");
+  std::move(*streaming.stream).Finish();
+  LetServerWork();
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
+  ASSERT_THAT(responses, SizeIs(1));
+  EXPECT_EQ(responses[0].body, "hello");
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_TRUE(RunUntilDrained());
+}
+
+// Of two requests that came together, the second one says that it is the last.
+TEST_P(DrainTest, Regression_WhatWaitsBehindAStreamIsAnswered) {
+  auto handler = std::make_unique<StreamingHandler>();
+  StreamingHandler& streaming = *handler;
+  AddRoute({.path = "/stream",
+            .methods = {http::Method::kGet},
+            .handler = std::move(handler)});
+  TestClient client = Connect();
+  client.Write(Get("/stream") + Get("/1"));
+  LetServerWork();
+  Drain();
+  LetServerWork();
+  streaming.stream->Write("hello");
+  std::move(*streaming.stream).Finish();
+  LetServerWork();
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
+  ASSERT_THAT(responses, SizeIs(2));
+  EXPECT_EQ(responses[1].Field("Connection"), "close");
+  EXPECT_TRUE(RunUntilDrained());
 }
 
 class DrainOnFakeTest : public DrainTest {};
