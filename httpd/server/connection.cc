@@ -7,6 +7,7 @@
 #include "absl/functional/overload.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "httpd/http/chunked_decoder.h"
 #include "httpd/http/field_check.h"
 #include "httpd/http/parse_error.h"
@@ -170,7 +171,7 @@ size_t Connection::ReadHead(absl::string_view input) {
     case http::ParseOutcome::Kind::kNeedMore:
       return 0;
     case http::ParseOutcome::Kind::kError:
-      BeginWithoutHead();
+      BeginWithoutHead(input);
       Refuse(server_.RefusalFor(outcome.error));
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
@@ -181,9 +182,12 @@ size_t Connection::ReadHead(absl::string_view input) {
   return 0;
 }
 
-// Of a head that is not whole, nobody knows that it asks for no body.
-void Connection::BeginWithoutHead() {
-  method_ = http::Method::kGet;
+// What is asked for with HEAD is answered without a body, even if the rest of
+// the head cannot be read (RFC 9110 §9.3.2).
+void Connection::BeginWithoutHead(absl::string_view input) {
+  method_ = absl::StartsWith(absl::StripPrefix(input, "\r\n"), "HEAD ")
+                ? http::Method::kHead
+                : http::Method::kGet;
   route_ = RouteMatch::kNoRoute;
   server_.asked_ = {server_.reactor_.Now(), written_bytes_};
 }
@@ -675,7 +679,7 @@ void Connection::OnEndOfInput() {
   if (is_ending()) return;
   if (reading_ == Reading::kBody || parser_.in_progress()) {
     // In the middle of a request, which will never be whole.
-    if (reading_ == Reading::kHead) BeginWithoutHead();
+    if (reading_ == Reading::kHead) BeginWithoutHead({});
     Refuse(server_.truncated_request_.As(PageFormat::kText));
   } else {
     // Answers that are due still go out (half-close). While one is awaited
@@ -863,7 +867,7 @@ void Connection::OnTooSlow() {
       break;
     case Deadline::kHead:
       statistics.of(TimeoutKind::kHead).Add();
-      BeginWithoutHead();
+      BeginWithoutHead({});
       Refuse(server_.request_timeout_.As(PageFormat::kText));
       break;
     case Deadline::kBody:

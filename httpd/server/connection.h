@@ -126,7 +126,7 @@ class Connection final : private Stream::Handler,
   bool ReadsInput() const;
   size_t ReadHead(absl::string_view input);
   size_t ReadBody(absl::string_view input);
-  void BeginWithoutHead();
+  void BeginWithoutHead(absl::string_view input);
   void OnHead(const http::RequestHead& head, bool body_has_begun);
   void Handle(const http::RequestHead& head);
   void Continue();

@@ -63,19 +63,15 @@ class HttpServer::Acceptor final : private Listener::Handler {
     return listener_ == nullptr ? last_counters_ : listener_->counters();
   }
 
-  void AcceptWaiting() { listener_->AcceptWaiting(); }
-
   // The listener's callback may be running.
   void Stop() {
+    listener_->AcceptWaitingAndClose();
     last_counters_ = listener_->counters();
     server_.reactor_.DeleteSoon(std::move(listener_));
   }
 
  private:
   void OnAccept(Socket connection) override {
-    // Listeners outlive Drain() to the iteration's end; what comes meanwhile is
-    // closed.
-    if (server_.draining_) return;
     server_.Serve(std::move(connection), first_read_);
   }
 
@@ -243,12 +239,9 @@ void HttpServer::ShedLargest() {
 void HttpServer::Drain(absl::AnyInvocable<void()> on_drained) {
   if (draining_) return;
   // To close a listener is to reset who waits, and perhaps has asked already.
-  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) {
-    acceptor->AcceptWaiting();
-  }
+  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->Stop();
   draining_ = true;
   on_drained_ = std::move(on_drained);
-  for (std::unique_ptr<Acceptor>& acceptor : acceptors_) acceptor->Stop();
   if (connections_.empty()) {
     drain_deadline_.ArmAfter(absl::ZeroDuration());
     return;

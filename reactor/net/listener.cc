@@ -77,10 +77,15 @@ void Listener::OnReady(Readiness) {
   AcceptUpTo(accepts_);
 }
 
-void Listener::AcceptWaiting() { AcceptUpTo(kMaxWaiting); }
+void Listener::AcceptWaitingAndClose() {
+  registration_.Reset();
+  AcceptUpTo(kMaxWaiting);
+  resume_.Disarm();
+  socket_.Close();
+}
 
 void Listener::AcceptUpTo(int count) {
-  for (int i = 0; i < count; ++i) {
+  for (int i = 0; i < count && socket_.is_open(); ++i) {
     SysResult result = Accept();
     if (result.ok()) {
       ++counters_.accepted;

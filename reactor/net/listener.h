@@ -28,7 +28,8 @@ namespace pollux {
 //
 // Owned by whoever serves; reactor's thread only; must not outlive the
 // reactor. Destroying it closes the socket: what still waits in the backlog is
-// reset by the kernel (see AcceptWaiting()).
+// reset by the kernel (see
+// AcceptWaitingAndClose()).
 class Listener final : private IoHandler {
  public:
   class Handler {
@@ -75,9 +76,10 @@ class Listener final : private IoHandler {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // Accepts all who wait now, however many an event may bring. What comes later
-  // and is not accepted before the listener goes is reset.
-  void AcceptWaiting();
+  // Accepts all who wait, however many an event may bring, and closes the socket
+  // at once: between the two nearly nobody can come, to be reset. May be called
+  // from OnAccept().
+  void AcceptWaitingAndClose();
 
   // Where it listens, with the port that the kernel picked for port 0.
   const Address& address() const { return address_; }

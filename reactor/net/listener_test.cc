@@ -155,13 +155,29 @@ TEST_P(ListenerTest, WhatWaitsInTheBacklogIsClosedWithIt) {
   EXPECT_TRUE(RunUntilClosed(client));
 }
 
-TEST_P(ListenerTest, AcceptsAllWhoWait) {
+TEST_P(ListenerTest, AcceptsAllWhoWaitBeforeItCloses) {
   Listen({.max_accepts_per_event = 2});
   std::vector<End> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(Connect());
-  listener_->AcceptWaiting();
+  listener_->AcceptWaitingAndClose();
   EXPECT_EQ(connections_.size(), 10u);
   EXPECT_EQ(counters().accepted, 10u);
+  End late_comer = Connect();
+  EXPECT_TRUE(RunUntil([&] {
+    late_comer.Read();
+    return late_comer.last_error() == ECONNREFUSED;
+  }));
+}
+
+TEST_P(ListenerTest, MayBeClosedFromItsCallback) {
+  on_accept_ = [this] {
+    if (connections_.size() == 1) listener_->AcceptWaitingAndClose();
+  };
+  std::vector<End> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(Connect());
+  EXPECT_TRUE(RunUntilAccepted(3));
+  reactor_->RunOnce(absl::ZeroDuration());
+  EXPECT_EQ(counters().backoffs, 0u);
 }
 
 TEST_P(ListenerTest, AnAcceptThatASignalInterruptsIsRepeated) {

@@ -30,6 +30,9 @@ using ::testing::SizeIs;
 
 class DrainTest : public ServerTest {
  protected:
+  // Most clients here stay, though they are told that it is over.
+  DrainTest() { options_.stream.linger_timeout = absl::Milliseconds(20); }
+
   void Drain() {
     server().Drain([this] { ++times_drained_; });
   }

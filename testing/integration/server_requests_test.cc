@@ -316,6 +316,18 @@ TEST_P(ServerRequestsTest, R12ARefusalBehindAHeadRequestHasItsBody) {
   EXPECT_THAT(client.ReadResponse().body, StartsWith("400"));
 }
 
+// RFC 9110 §9.3.2.
+TEST_P(ServerRequestsTest, R12TheRefusalOfAHeadRequestHasNoBody) {
+  for (const absl::string_view before : {"", "\r\n"}) {
+    TestClient client = Connect();
+    client.Write(absl::StrCat(before, "HEAD / HTTP/1.1\r\nX : y\r\n\r\n"));
+    const std::string answer = client.ReadToEnd();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 400"));
+    EXPECT_THAT(answer, HasSubstr("\r\nContent-Length: "));
+    EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
+  }
+}
+
 TEST_P(ServerRequestsTest, R12ARefusalReachesAClientThatGoesOnSending) {
   TestClient client = ConnectTcp();
   client.Write("nonsense\r\n\r\n");
