@@ -139,9 +139,11 @@ size_t Connection::OnInput(absl::string_view input) {
   size_t consumed = 0;
   while (consumed < input.size() && ReadsInput()) {
     const absl::string_view rest = input.substr(consumed);
+    const Reading before = reading_;
     const size_t more =
-        reading_ == Reading::kHead ? ReadHead(rest) : ReadBody(rest);
-    if (more == 0) break;
+        before == Reading::kHead ? ReadHead(rest) : ReadBody(rest);
+    // A body may have ended before the rest.
+    if (more == 0 && reading_ == before) break;
     consumed += more;
   }
   // What had come has been answered, and nobody waits for more.

@@ -115,6 +115,8 @@ void Conversation::AddRandomClient(const std::string& name,
                                    absl::FunctionRef<Question(Random&)> ask) {
   // Beyond it, a request comes in few pieces.
   constexpr size_t kLargeBytes = 8'000;
+  // With smaller ones a body could be slower than servers allow.
+  constexpr int64_t kLeastPieceBytes = 4;
   Random& random = this->random();
   std::string requests;
   std::vector<Answer> expected;
@@ -137,7 +139,7 @@ void Conversation::AddRandomClient(const std::string& name,
   const size_t piece_bytes =
       requests.size() > kLargeBytes
           ? requests.size() / static_cast<size_t>(random.Between(1, 40)) + 1
-          : static_cast<size_t>(random.Between(1, 200));
+          : static_cast<size_t>(random.Between(kLeastPieceBytes, 200));
   client.SendInPieces(requests, piece_bytes,
                       absl::Microseconds(random.Between(0, 3'000)));
   if (is_patient) {

@@ -447,6 +447,50 @@ TEST_P(ServerStreamsTest, TellWhenToStopAndWhenToGo) {
   EXPECT_EQ(std::count(received.begin(), received.end(), 'z'), 10'000'000);
 }
 
+// Sends a body back while it comes.
+class MirrorReceiver final : public BodyReceiver, ResponseStream::Producer {
+ public:
+  explicit MirrorReceiver(Responder responder)
+      : responder_(std::move(responder)) {}
+  Responder& responder() { return *responder_; }
+
+  void OnBody(absl::string_view bytes) override {
+    if (responder_.has_value()) {
+      stream_.emplace(std::move(*responder_).Stream({}, *this));
+      responder_.reset();
+    }
+    stream_->Write(bytes);
+  }
+  void OnBodyEnd() override { std::move(*stream_).Finish(); }
+
+ private:
+  void OnWritable() override {}
+  void OnAbandoned() override {}
+
+  std::optional<Responder> responder_;
+  std::optional<ResponseStream> stream_;
+};
+
+TEST_P(ServerStreamsTest, Regression_TheRequestBehindAStreamedBodyIsAnswered) {
+  AddHandler("/mirror", Method::kPost,
+             [](const Request&, Responder responder) {
+               auto receiver =
+                   std::make_unique<MirrorReceiver>(std::move(responder));
+               Responder& kept = receiver->responder();
+               kept.ReceiveBody(std::move(receiver));
+             });
+  // The end of the body is only looked at when the output has drained.
+  options_.stream.high_watermark_bytes = 10;
+  options_.stream.low_watermark_bytes = 0;
+  TestClient client = Connect();
+  client.Write(Post("/mirror", std::string(20, 'm')) + Get("/1"));
+  std::string received;
+  EXPECT_TRUE(RunUntil([&] {
+    received += client.ReadAvailable();
+    return absl::EndsWith(received, "\r\n\r\n1");
+  }));
+}
+
 TEST_P(ServerStreamsTest, AreToldThatTheClientHasGone) {
   AddStream();
   TestClient client = Connect();
