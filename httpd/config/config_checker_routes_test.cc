@@ -346,7 +346,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"CacheSmallerThanTheDefaultFile",
              WithRoute(
                  "route { prefix: '/f/' files { root: 'w' cache: '1KiB' } }"),
-             {"c:2:41: max_cached_file \"64KiB\" (the default) is more than "
+             {"c:2:41: max_cached_file \"8KiB\" (the default) is more than "
               "cache \"1KiB\": it must fit into it"}},
         Case{
             "NoCache",

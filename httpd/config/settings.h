@@ -87,7 +87,7 @@ struct FilesSettings {
   std::string cache_control;
   // The largest file that is kept in memory; at most cache_bytes, unless that
   // is 0.
-  uint64_t max_cached_file_bytes = 64 * 1024;
+  uint64_t max_cached_file_bytes = 8 * 1024;
   // Of all files that this route keeps in memory; 0: none is kept.
   uint64_t cache_bytes = 16 * 1024 * 1024;
 

@@ -569,7 +569,6 @@ std::vector<NamedScenario> DaemonScenarios() {
           {"StopWithWorkInFlight", StopWithWorkInFlight},
           {"Upload", Upload},
           {"UploadInChunks", UploadInChunks},
-          {"UploadThatStreams", UploadThatStreams},
           {"UploadThatBreaksOff", UploadThatBreaksOff},
           {"ExpectContinue", ExpectContinue},
           {"Download", Download},
@@ -577,6 +576,10 @@ std::vector<NamedScenario> DaemonScenarios() {
           {"Range", Range},
           {"NotModified", UnmodifiedFile},
           {"FileTruncatedWhileSent", FileTruncatedWhileSent}};
+}
+
+std::vector<NamedScenario> LargeDaemonScenarios() {
+  return {{"UploadThatStreams", UploadThatStreams}};
 }
 
 void RunRandomConversation(Simulation& simulation) {

@@ -11,6 +11,9 @@ namespace pollux {
 
 std::vector<NamedScenario> DaemonScenarios();
 
+// Those that are too long for every fault at every call.
+std::vector<NamedScenario> LargeDaemonScenarios();
+
 // A conversation that the simulation's seed makes up: some clients, each with
 // its own speed, pieces, requests and end.
 void RunRandomConversation(Simulation& simulation);

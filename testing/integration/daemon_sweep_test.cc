@@ -8,6 +8,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <iostream>
 #include <string>
 
@@ -52,8 +53,37 @@ TEST_P(DaemonSweepTest, WithstandsEveryFault) {
 TEST_P(DaemonSweepTest, RunsTheSameTwice) {
   const Outcome first = RunScenario(Options(), GetParam().run);
   const Outcome second = RunScenario(Options(), GetParam().run);
+  EXPECT_TRUE(second.ok()) << second.Describe(Options());
   EXPECT_GT(first.calls, 10u);
   EXPECT_EQ(first.fingerprint, second.fingerprint);
+}
+
+// Of what is too long for that, every call has some chance to fail.
+class LargeScenarioTest : public DaemonSweepTest {};
+
+TEST_P(LargeScenarioTest, WithstandsFaultsByChance) {
+  constexpr uint64_t kRuns = 100;
+  for (uint64_t i = 0; i < kRuns && !HasFailure(); ++i) {
+    Simulation::Options options = Options();
+    options.seed += i;
+    RandomFaults& random = *options.plan.mutable_random();
+    random.set_error_percent(i % 2);
+    random.set_short_transfer_percent(i % 20);
+    random.set_eintr_percent(i % 3);
+    random.set_eagain_percent(i % 5);
+    random.set_spurious_percent(i % 7);
+    random.set_late_percent(i % 11);
+    Outcome outcome = RunScenario(options, GetParam().run);
+    // As in Sweep().
+    if (!outcome.ok()) outcome = RunScenario(options, GetParam().run);
+    EXPECT_TRUE(outcome.ok()) << outcome.Describe(options);
+  }
+}
+
+TEST_P(LargeScenarioTest, HoldsWithoutFaults) {
+  (void)RunScenario(Options(), GetParam().run);
+  const Outcome outcome = RunScenario(Options(), GetParam().run);
+  EXPECT_TRUE(outcome.ok()) << outcome.Describe(Options());
 }
 
 std::string ScenarioName(const testing::TestParamInfo<NamedScenario>& info) {
@@ -65,6 +95,10 @@ INSTANTIATE_TEST_SUITE_P(Scenarios, DaemonSweepTest,
 
 INSTANTIATE_TEST_SUITE_P(ServerScenarios, DaemonSweepTest,
                          testing::ValuesIn(ServerScenarios()), ScenarioName);
+
+INSTANTIATE_TEST_SUITE_P(Scenarios, LargeScenarioTest,
+                         testing::ValuesIn(LargeDaemonScenarios()),
+                         ScenarioName);
 
 }  // namespace
 }  // namespace pollux

@@ -61,15 +61,18 @@ std::string Normalized(absl::string_view text) {
 }
 
 std::string Body(size_t bytes, size_t salt) {
+  // Numbered lines, of which each salt begins with another one.
+  constexpr size_t kLines = 128 * 1024;
   constexpr size_t kLineBytes = 16;
-  std::string body;
-  body.reserve(bytes + kLineBytes);
-  for (size_t line = 0; body.size() < bytes; ++line) {
-    absl::StrAppend(&body, absl::Hex(salt, absl::kZeroPad4), " ",
-                    absl::Hex(line, absl::kZeroPad10), "\n");
-  }
-  body.resize(bytes);
-  return body;
+  constexpr size_t kSalts = 4096;
+  static const auto* const lines = [] {
+    auto* const text = new std::string;
+    for (size_t line = 0; line < kLines; ++line) {
+      absl::StrAppend(text, absl::Hex(line, absl::kZeroPad15), "\n");
+    }
+    return text;
+  }();
+  return lines->substr(salt % kSalts * kLineBytes, bytes);
 }
 
 std::string Repeat(const std::string& text, int times) {

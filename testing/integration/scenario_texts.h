@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -32,7 +33,7 @@ struct Question {
 // made the same, as far as it has come: "Date: DATE", "ETag: TAG".
 std::string Normalized(absl::string_view text);
 
-// `bytes` bytes, different everywhere and for each `salt`.
+// `bytes` bytes, up to 1.9 MB, different everywhere and for each `salt`.
 std::string Body(size_t bytes, size_t salt = 0);
 
 std::string Repeat(const std::string& text, int times);
