@@ -837,9 +837,7 @@ absl::Duration Connection::ArmedTime() const {
 }
 
 // Since when the client is waited for.
-MonotonicTime Connection::since() const {
-  return deadline() + -ArmedTime();
-}
+MonotonicTime Connection::since() const { return deadline() + -ArmedTime(); }
 
 void Connection::OnDeadline() {
   const bool is_unsent = stream_.unsent_bytes() > 0;

@@ -76,9 +76,9 @@ class Listener final : private IoHandler {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  // Accepts all who wait, however many an event may bring, and closes the socket
-  // at once: between the two nearly nobody can come, to be reset. May be called
-  // from OnAccept().
+  // Accepts all who wait, however many an event may bring, and closes the
+  // socket at once: between the two nearly nobody can come, to be reset. May be
+  // called from OnAccept().
   void AcceptWaitingAndClose();
 
   // Where it listens, with the port that the kernel picked for port 0.

@@ -189,8 +189,8 @@ absl::StatusOr<PeerCredentials> Socket::GetPeerCredentials() const {
 std::optional<uint64_t> Socket::AcknowledgedBytes() const {
   tcp_info info = {};
   socklen_t length = sizeof(info);
-  const SysResult result = kernel().GetSockOpt(descriptor(), IPPROTO_TCP,
-                                               TCP_INFO, &info, &length);
+  const SysResult result =
+      kernel().GetSockOpt(descriptor(), IPPROTO_TCP, TCP_INFO, &info, &length);
   // Kernels before 4.1 say less.
   constexpr socklen_t kNeeded =
       offsetof(tcp_info, tcpi_bytes_acked) + sizeof(info.tcpi_bytes_acked);

@@ -187,8 +187,8 @@ class Stream final : private IoHandler {
   // Bytes that were kept are presented in the next iteration.
   void ResumeInput();
 
-  // Whether something has come that was not consumed yet; from within OnInput():
-  // besides what that was given. recv(2), MSG_PEEK.
+  // Whether something has come that was not consumed yet; from within
+  // OnInput(): besides what that was given. recv(2), MSG_PEEK.
   bool HasUnreadInput();
 
  private:

@@ -83,7 +83,8 @@ TEST_P(DrainTest, ALateAnswerStillArrivesAndSaysThatItIsTheLast) {
   LetServerWork();
   EXPECT_EQ(times_drained_, 0);
   AnswerLate();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].body, "late\n");
   EXPECT_EQ(responses[0].Field("Connection"), "close");
@@ -100,8 +101,10 @@ TEST_P(DrainTest, ARequestThatHasBegunIsAnswered) {
   LetServerWork();
   head.Write("TP/1.1\r\nHost: a\r\n\r\n");
   body.Write("=b");
-  const std::vector<ReceivedResponse> to_head = ParseResponses(head.ReadToEnd());
-  const std::vector<ReceivedResponse> to_body = ParseResponses(body.ReadToEnd());
+  const std::vector<ReceivedResponse> to_head =
+      ParseResponses(head.ReadToEnd());
+  const std::vector<ReceivedResponse> to_body =
+      ParseResponses(body.ReadToEnd());
   ASSERT_THAT(to_head, SizeIs(1));
   ASSERT_THAT(to_body, SizeIs(1));
   EXPECT_EQ(to_head[0].Field("Connection"), "close");
@@ -116,7 +119,8 @@ TEST_P(DrainTest, AnswersThatAreOnTheirWayArrive) {
   client.Write(requests);
   LetServerWork();
   Drain();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   // Those that had to wait, too; and only the last one ends the connection.
   ASSERT_THAT(responses, SizeIs(5000));
   EXPECT_EQ(responses[4998].Field("Connection"), "");
@@ -214,7 +218,8 @@ TEST_P(DrainTest, WhatIsStillOpenAtTheDeadlineIsClosed) {
 }
 
 // Streams "hello", when the test wants it.
-class StreamingHandler final : public Handler, private ResponseStream::Producer {
+class StreamingHandler final : public Handler,
+                               private ResponseStream::Producer {
  public:
   void Handle(const Request&, Responder responder) override {
     stream.emplace(std::move(responder).Stream(ResponseHead(), *this, 5));

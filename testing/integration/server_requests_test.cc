@@ -36,7 +36,8 @@ class ServerRequestsTest : public ServerTest {
     TestClient client = Connect();
     client.Write(bytes);
     client.FinishWriting();
-    const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+    const std::vector<ReceivedResponse> responses =
+        ParseResponses(client.ReadToEnd());
     EXPECT_THAT(responses, SizeIs(1));
     return responses.empty() ? ReceivedResponse() : responses[0];
   }
@@ -303,7 +304,8 @@ TEST_P(ServerRequestsTest, R12WhatCameBeforeARefusedRequestIsAnswered) {
   TestClient client = Connect();
   client.Write(Get("/1") + "nonsense\r\n\r\n" + Get("/2"));
   client.FinishWriting();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(2));
   EXPECT_EQ(responses[0].body, "1");
   EXPECT_EQ(responses[1].status, 400);
@@ -334,7 +336,8 @@ TEST_P(ServerRequestsTest, R12ARefusalReachesAClientThatGoesOnSending) {
   const std::string more(16 * 1024, 'x');
   for (int i = 0; i < 64; ++i) client.Write(more);
   client.FinishWriting();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].status, 400);
   EXPECT_EQ(client.error(), 0);
