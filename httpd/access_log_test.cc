@@ -178,10 +178,9 @@ TEST_F(AccessLogTest, AFullDiskLosesLinesAndNothingElse) {
 
 TEST_F(AccessLogTest, AFileThatCannotBeOpenedIsToldInASentence) {
   kernel_.open_error = EACCES;
-  EXPECT_EQ(AccessLog::Create(*reactor_, {.path = "no/a.log"})
-                .status()
-                .message(),
-            "access log no/a.log: Permission denied");
+  EXPECT_EQ(
+      AccessLog::Create(*reactor_, {.path = "no/a.log"}).status().message(),
+      "access log no/a.log: Permission denied");
 }
 
 }  // namespace

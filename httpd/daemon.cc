@@ -134,8 +134,9 @@ absl::Status Daemon::HandleSignals() {
   sigset_t pipe;
   sigemptyset(&pipe);
   sigaddset(&pipe, SIGPIPE);
-  return reactor_->kernel().SigProcMask(SIG_BLOCK, pipe, nullptr).ToStatus(
-      "sigprocmask");
+  return reactor_->kernel()
+      .SigProcMask(SIG_BLOCK, pipe, nullptr)
+      .ToStatus("sigprocmask");
 }
 
 absl::Status Daemon::Listen(const httpd::ListenerSettings& settings) {

@@ -174,10 +174,24 @@ TEST_P(DaemonTest, ASecondSignalEndsItAtOnce) {
 constexpr absl::string_view kWithAdmin = R"pb(
   listener { address: "127.0.0.1:0" }
   admin { address: "127.0.0.1:0" }
-  route { path: "/" fixed { body: "ha?\n" } }
-  route { path: "/echo" echo {} request_id {} }
-  route { path: "/old" redirect { location: "/" } }
-  route { path: "/health" health {} name: "alive" }
+  route {
+    path: "/"
+    fixed { body: "ha?\n" }
+  }
+  route {
+    path: "/echo"
+    echo {}
+    request_id {}
+  }
+  route {
+    path: "/old"
+    redirect { location: "/" }
+  }
+  route {
+    path: "/health"
+    health {}
+    name: "alive"
+  }
   route {
     path: "/once"
     fixed { body: "once\n" cache_control: "no-store" }
@@ -260,10 +274,12 @@ TEST_P(DaemonTest, ItIsNotReadyWhileItDrains) {
 TEST_P(DaemonTest, WhatARouteCannotHaveIsToldInASentence) {
   const auto daemon = Create(R"pb(
     listener { address: "127.0.0.1:0" }
-    route { prefix: "/a/" files { root: "/no/such/folder" } }
+    route {
+      prefix: "/a/"
+      files { root: "/no/such/folder" }
+    }
   )pb");
-  EXPECT_THAT(std::string(daemon.status().message()),
-              HasSubstr("route /a/: "));
+  EXPECT_THAT(std::string(daemon.status().message()), HasSubstr("route /a/: "));
   EXPECT_THAT(std::string(daemon.status().message()),
               HasSubstr("No such file or directory"));
 }

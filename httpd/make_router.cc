@@ -92,9 +92,8 @@ MadeHandler WrapInCors(const httpd::CorsSettings& settings,
        .methods = Methods(settings.methods),
        .request_fields = settings.headers,
        .exposed_fields = settings.expose_headers,
-       .credentials = settings.credentials
-                          ? CorsHandler::Credentials::kAllowed
-                          : CorsHandler::Credentials::kOmitted,
+       .credentials = settings.credentials ? CorsHandler::Credentials::kAllowed
+                                           : CorsHandler::Credentials::kOmitted,
        .max_age = settings.max_age});
 }
 
@@ -125,13 +124,11 @@ MadeHandler WrapInRateLimit(const httpd::RateLimitSettings& settings,
 MadeHandler MakeHandler(const httpd::RouteSettings& route, Reactor& reactor) {
   MadeHandler handler = MakeInnermost(route.handler, reactor);
   if (handler.ok() && route.basic_auth.has_value()) {
-    handler =
-        WrapInBasicAuth(*route.basic_auth, reactor, *std::move(handler));
+    handler = WrapInBasicAuth(*route.basic_auth, reactor, *std::move(handler));
   }
   // Outside of the check, which wrong passwords could keep busy.
   if (handler.ok() && route.rate_limit.has_value()) {
-    handler =
-        WrapInRateLimit(*route.rate_limit, reactor, *std::move(handler));
+    handler = WrapInRateLimit(*route.rate_limit, reactor, *std::move(handler));
   }
   if (handler.ok() && route.cors.has_value()) {
     handler = WrapInCors(*route.cors, *std::move(handler));
@@ -150,9 +147,9 @@ absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
   for (const httpd::RouteSettings& route : routes) {
     MadeHandler handler = MakeHandler(route, reactor);
     if (!handler.ok()) {
-      return absl::Status(handler.status().code(),
-                          absl::StrCat("route ", route.name, ": ",
-                                       handler.status().message()));
+      return absl::Status(
+          handler.status().code(),
+          absl::StrCat("route ", route.name, ": ", handler.status().message()));
     }
     MethodSet methods = Methods(route.methods);
     if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);

@@ -28,7 +28,9 @@ std::string DescribeFixed(const httpd::FixedSettings& fixed) {
 std::string DescribeHandler(const httpd::HandlerSettings& handler) {
   return std::visit(
       absl::Overload{
-          [](const httpd::FixedSettings& fixed) { return DescribeFixed(fixed); },
+          [](const httpd::FixedSettings& fixed) {
+            return DescribeFixed(fixed);
+          },
           [](const httpd::RedirectSettings& redirect) {
             return absl::StrCat(redirect.status, " to ", redirect.location);
           },

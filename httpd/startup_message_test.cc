@@ -36,24 +36,25 @@ TEST(StartupMessageTest, SaysWhereTheDefaultConfigurationServes) {
       httpd::LoadConfigText(httpd::DefaultConfigText(), "default");
   ASSERT_TRUE(loaded.ok());
   ASSERT_EQ(loaded.settings.listeners.size(), 1u);
-  EXPECT_EQ(StartupMessage(loaded.settings,
-                           {loaded.settings.listeners[0].address},
-                           std::nullopt),
-            "http://127.0.0.1:8080/\n"
-            "  /  GET, HEAD  200 text/plain \"ha?\\n\"\n"
-            "  /plaintext  GET, HEAD  200 text/plain \"Hello, World!\"\n"
-            "  /echo  GET, HEAD, POST  echo\n");
+  EXPECT_EQ(
+      StartupMessage(loaded.settings, {loaded.settings.listeners[0].address},
+                     std::nullopt),
+      "http://127.0.0.1:8080/\n"
+      "  /  GET, HEAD  200 text/plain \"ha?\\n\"\n"
+      "  /plaintext  GET, HEAD  200 text/plain \"Hello, World!\"\n"
+      "  /echo  GET, HEAD, POST  echo\n");
 }
 
 TEST(StartupMessageTest, ShowsAUrlForEachAddressThatHasOne) {
-  EXPECT_EQ(StartupMessage({}, Addresses({"127.0.0.1:1", "[::1]:2",
-                                          "unix:/run/a", "unix:@b"}),
-                           Address::Parse("127.0.0.1:3").value()),
-            "http://127.0.0.1:1/\n"
-            "http://[::1]:2/\n"
-            "unix:/run/a\n"
-            "unix:@b\n"
-            "admin: http://127.0.0.1:3/metrics\n");
+  EXPECT_EQ(
+      StartupMessage(
+          {}, Addresses({"127.0.0.1:1", "[::1]:2", "unix:/run/a", "unix:@b"}),
+          Address::Parse("127.0.0.1:3").value()),
+      "http://127.0.0.1:1/\n"
+      "http://[::1]:2/\n"
+      "unix:/run/a\n"
+      "unix:@b\n"
+      "admin: http://127.0.0.1:3/metrics\n");
 }
 
 TEST(StartupMessageTest, ShowsARoutesMethods) {

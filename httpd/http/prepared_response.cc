@@ -55,8 +55,8 @@ absl::StatusOr<PreparedResponse> PreparedResponse::Create(
   PreparedResponse response;
   response.status_ = status;
   response.body_bytes_ = body.size();
-  response.bytes_ = absl::StrCat("HTTP/1.1 ", status, " ",
-                                 ReasonPhrase(status), "\r\nDate: ");
+  response.bytes_ = absl::StrCat("HTTP/1.1 ", status, " ", ReasonPhrase(status),
+                                 "\r\nDate: ");
   response.date_offset_ = response.bytes_.size();
   response.bytes_.append(kHttpDateBytes, ' ');
   response.bytes_.append("\r\n");

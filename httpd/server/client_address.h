@@ -12,8 +12,8 @@
 
 namespace pollux {
 
-// The address of a client, without its port: small, to be compared, sorted and hashed.
-// IPv4 is kept as IPv6 does (RFC 4291 §2.5.5.2). Plain value.
+// The address of a client, without its port: small, to be compared, sorted and
+// hashed. IPv4 is kept as IPv6 does (RFC 4291 §2.5.5.2). Plain value.
 class ClientAddress {
  public:
   // Nobody knows; also whoever comes through a unix socket.

@@ -82,11 +82,12 @@ bool Connection::is_idle() const {
 }
 
 uint64_t Connection::held_bytes() const {
-  return stream_.buffered_bytes() +
-         (work_ == nullptr ? 0 : work_->held_bytes);
+  return stream_.buffered_bytes() + (work_ == nullptr ? 0 : work_->held_bytes);
 }
 
-bool Connection::is_handling() const { return server_.handling_.connection == this; }
+bool Connection::is_handling() const {
+  return server_.handling_.connection == this;
+}
 
 const ClientAddress& Connection::client() {
   if (client_ == nullptr) {
@@ -263,8 +264,8 @@ void Connection::RedirectToFolder(const http::RequestHead& head) {
   Response response;
   response.head.status = 308;
   response.head.fields.emplace_back(
-      "Location", absl::StrCat(head.path, "/", head.query.empty() ? "" : "?",
-                               head.query));
+      "Location",
+      absl::StrCat(head.path, "/", head.query.empty() ? "" : "?", head.query));
   Respond(std::move(response));
 }
 
@@ -377,7 +378,8 @@ void Connection::HoldAnswer() {
 }
 
 void Connection::RespondStatus(int status) {
-  const PageFormat format = is_handling() ? PreferredFormat(*server_.handling_.head)
+  const PageFormat format = is_handling()
+                                ? PreferredFormat(*server_.handling_.head)
                             : work_ != nullptr ? work_->format
                                                : PageFormat::kText;
   Respond(server_.PageFor(status).As(format), Lease());
@@ -427,13 +429,11 @@ void Connection::Write(const http::PreparedResponse& response) {
   NoteWriting();
   std::string& output = stream_.output();
   const size_t before = output.size();
-  response.AppendTo(output, server_.dates_.At(server_.reactor_.Now()),
-                    ConnectionOptionNow(),
-                    method_ == http::Method::kHead
-                        ? http::BodyPresence::kHeadOnly
-                        : http::BodyPresence::kHeadAndBody,
-                    work_ == nullptr ? absl::string_view()
-                                     : work_->more_lines);
+  response.AppendTo(
+      output, server_.dates_.At(server_.reactor_.Now()), ConnectionOptionNow(),
+      method_ == http::Method::kHead ? http::BodyPresence::kHeadOnly
+                                     : http::BodyPresence::kHeadAndBody,
+      work_ == nullptr ? absl::string_view() : work_->more_lines);
   written_bytes_ += output.size() - before;
 }
 
@@ -446,9 +446,9 @@ absl::Status Connection::WriteHead(const ResponseHead& head,
   std::string& scratch = server_.scratch_;
   scratch.clear();
   http::ResponseWriter& writer = work().writer.emplace(
-      scratch, http::Recipient{.method = method_,
-                               .version = version_,
-                               .persistence = persistence_});
+      scratch,
+      http::Recipient{
+          .method = method_, .version = version_, .persistence = persistence_});
   absl::Status written =
       writer.WriteHead(head.status, server_.dates_.At(server_.reactor_.Now()),
                        fields, body_bytes);
@@ -522,13 +522,12 @@ void Connection::AbortStream() {
   if (!is_ending() && stream_.is_open()) EndTruncated();
 }
 
-void Connection::SendInterim(int status,
-                             absl::Span<const http::Field> fields) {
+void Connection::SendInterim(int status, absl::Span<const http::Field> fields) {
   if (is_ending() || !stream_.is_open()) return;
   std::string& scratch = server_.scratch_;
   scratch.clear();
-  http::ResponseWriter writer(
-      scratch, {.method = method_, .version = version_});
+  http::ResponseWriter writer(scratch,
+                              {.method = method_, .version = version_});
   if (!writer.WriteInterim(status, fields).ok()) {
     server_.statistics_.invalid_responses.Add();
   }

@@ -49,9 +49,8 @@ class HttpServer::Acceptor final : private Listener::Handler {
       : server_(server), first_read_(first_read) {}
 
   absl::Status Start(Socket socket) {
-    absl::StatusOr<std::unique_ptr<Listener>> listener =
-        Listener::Create(server_.reactor_, std::move(socket),
-                         server_.options_.listener, *this);
+    absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Create(
+        server_.reactor_, std::move(socket), server_.options_.listener, *this);
     if (!listener.ok()) return listener.status();
     listener_ = *std::move(listener);
     return absl::OkStatus();

@@ -29,8 +29,8 @@ RemoteResponder::~RemoteResponder() { Drop(); }
 
 absl::Status RemoteResponder::Send(Response response) {
   if (held_ == nullptr) return absl::OkStatus();
-  absl::Status posted = reactor_->Post(
-      [held = held_, response = std::move(response)]() mutable {
+  absl::Status posted =
+      reactor_->Post([held = held_, response = std::move(response)]() mutable {
         held->responder.OnAbandoned(nullptr);
         std::move(held->responder).Send(std::move(response));
       });

@@ -203,8 +203,8 @@ absl::StatusOr<Router::Entry*> Router::EntryAt(
     return Malformed("path", path, "does not start with /");
   }
   const bool is_beneath = absl::EndsWith(path, "/*");
-  const absl::string_view place = is_beneath ? path.substr(0, path.size() - 2)
-                                             : path;
+  const absl::string_view place =
+      is_beneath ? path.substr(0, path.size() - 2) : path;
   Node* node = &host.root;
   std::string decoded_path;
   std::string buffer;

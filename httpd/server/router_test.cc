@@ -74,9 +74,10 @@ class RouterTest : public testing::Test {
   }
   std::string Answer(Method method, absl::string_view path) {
     std::string text;
-    Find(method, path).page->As(PageFormat::kText).AppendTo(
-        text, http::FormatHttpDate(0), http::ConnectionOption::kNone,
-        http::BodyPresence::kHeadAndBody);
+    Find(method, path)
+        .page->As(PageFormat::kText)
+        .AppendTo(text, http::FormatHttpDate(0), http::ConnectionOption::kNone,
+                  http::BodyPresence::kHeadAndBody);
     return text;
   }
 
@@ -148,8 +149,8 @@ TEST_F(RouterTest, R21PathsThatLeadElsewhereAreNobodys) {
   Create();
   EXPECT_NE(Get("/.hidden"), nullptr);
   for (const char* path :
-       {"/.", "/..", "/a/../b", "/a/./b", "/a/..", "/%2e%2E/b", "/a/%2e", "/.%2e",
-        "/a%2fb", "/a%5Cb"}) {
+       {"/.", "/..", "/a/../b", "/a/./b", "/a/..", "/%2e%2E/b", "/a/%2e",
+        "/.%2e", "/a%2fb", "/a%5Cb"}) {
     EXPECT_EQ(Status(Method::kGet, path), 404) << path;
   }
 }

@@ -24,8 +24,8 @@ std::string TextOf(const StatusPage& page,
                    PageFormat format = PageFormat::kText) {
   std::string text;
   page.As(format).AppendTo(text, http::FormatHttpDate(0),
-                    http::ConnectionOption::kNone,
-                    http::BodyPresence::kHeadAndBody);
+                           http::ConnectionOption::kNone,
+                           http::BodyPresence::kHeadAndBody);
   return text;
 }
 

@@ -98,7 +98,8 @@ class ServerBodiesTest : public ServerTest {
   }
 
   // Receives into seen_, and does `on_body` with what it is.
-  void AddReceiver(absl::AnyInvocable<void(NotingReceiver&)> on_body = nullptr) {
+  void AddReceiver(
+      absl::AnyInvocable<void(NotingReceiver&)> on_body = nullptr) {
     AddHandler("/up", Method::kPost,
                [this, on_body = std::move(on_body)](
                    const Request&, Responder responder) mutable {
@@ -218,12 +219,10 @@ TEST_P(ServerBodiesTest, OfClientsThatGoAreNotWhole) {
 }
 
 TEST_P(ServerBodiesTest, AnAnswerBeforeTheEndWaitsForIt) {
-  AddReceiver([](NotingReceiver& self) {
-    std::move(self.responder).SendStatus(409);
-  });
+  AddReceiver(
+      [](NotingReceiver& self) { std::move(self.responder).SendStatus(409); });
   TestClient client = Connect();
-  client.Write(
-      "POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  client.Write("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
   LetServerWork();
   EXPECT_EQ(client.ReadAvailable(), "");
   client.Write("def" + Get("/1"));
@@ -295,7 +294,8 @@ TEST_P(ServerBodiesTest, AreMadeForTheRequest) {
                     .body = std::string(request.parameter("name"))});
              });
   TestClient client = Connect();
-  client.Write(Get("/hello/w%20d") + "HEAD /hello/x HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.Write(Get("/hello/w%20d") +
+               "HEAD /hello/x HTTP/1.1\r\nHost: a\r\n\r\n");
   const ReceivedResponse response = client.ReadResponse();
   EXPECT_EQ(response.status, 203);
   EXPECT_EQ(response.Field("A"), "b");
@@ -349,8 +349,8 @@ class ServerStreamsTest : public ServerBodiesTest {
   void AddStream(std::optional<uint64_t> body_bytes = std::nullopt) {
     AddHandler("/stream", Method::kGet,
                [this, body_bytes](const Request&, Responder responder) {
-                 producer_.stream.emplace(std::move(responder).Stream(
-                     {}, producer_, body_bytes));
+                 producer_.stream.emplace(
+                     std::move(responder).Stream({}, producer_, body_bytes));
                });
   }
 
@@ -472,13 +472,11 @@ class MirrorReceiver final : public BodyReceiver, ResponseStream::Producer {
 };
 
 TEST_P(ServerStreamsTest, Regression_TheRequestBehindAStreamedBodyIsAnswered) {
-  AddHandler("/mirror", Method::kPost,
-             [](const Request&, Responder responder) {
-               auto receiver =
-                   std::make_unique<MirrorReceiver>(std::move(responder));
-               Responder& kept = receiver->responder();
-               kept.ReceiveBody(std::move(receiver));
-             });
+  AddHandler("/mirror", Method::kPost, [](const Request&, Responder responder) {
+    auto receiver = std::make_unique<MirrorReceiver>(std::move(responder));
+    Responder& kept = receiver->responder();
+    kept.ReceiveBody(std::move(receiver));
+  });
   // The end of the body is only looked at when the output has drained.
   options_.stream.high_watermark_bytes = 10;
   options_.stream.low_watermark_bytes = 0;
@@ -609,10 +607,10 @@ INSTANTIATE_TEST_SUITE_P(Kernel, RemoteAnswersTest,
 TEST_P(RemoteAnswersTest, ComeFromAnotherThread) {
   std::vector<std::thread> threads;
   AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
-    threads.emplace_back([remote = RemoteResponder(
-                              *reactor_, std::move(responder))]() mutable {
-      EXPECT_TRUE(remote.Send({.body = std::string("remote")}).ok());
-    });
+    threads.emplace_back(
+        [remote = RemoteResponder(*reactor_, std::move(responder))]() mutable {
+          EXPECT_TRUE(remote.Send({.body = std::string("remote")}).ok());
+        });
   });
   AddHandler("/drop", Method::kGet, [&](const Request&, Responder responder) {
     threads.emplace_back(

@@ -86,7 +86,8 @@ TEST_P(ServerConnectionsTest, R17AHalfClosedConnectionGetsItsAnswer) {
   TestClient client = Connect();
   client.Write(Get("/1"));
   client.FinishWriting();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].body, "1");
   EXPECT_EQ(server().connection_count(), 0u);

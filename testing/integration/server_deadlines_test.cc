@@ -118,7 +118,8 @@ TEST_P(DeadlinesTest, A408BehindAHeadRequestHasItsBody) {
   client.Write("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
   client.ReadResponse(ExpectBody::kNo);
   client.Write("GET / HT");
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_THAT(responses[0].body, StartsWith("408"));
 }

@@ -119,7 +119,8 @@ TEST_P(LateAnswersTest, R17ReachAClientThatSendsNoMore) {
   client.FinishWriting();
   LetServerWork();
   AnswerLate();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_EQ(responses.size(), 2u);
   EXPECT_EQ(responses[0].body, "late\n");
   EXPECT_EQ(responses[1].body, "1");
@@ -131,7 +132,8 @@ TEST_P(LateAnswersTest, EndAConnectionThatIsToBeClosed) {
   client.Write(Get("/late", "Connection: close\r\n"));
   LetServerWork();
   AnswerLate();
-  const std::vector<ReceivedResponse> responses = ParseResponses(client.ReadToEnd());
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
   ASSERT_EQ(responses.size(), 1u);
   EXPECT_EQ(responses[0].Field("Connection"), "close");
 }

@@ -228,10 +228,10 @@ TEST_P(LimitsTest, AnswersAreCountedByRouteAndStatus) {
 class NotingObserver final : public ExchangeObserver {
  public:
   void OnExchange(const ExchangeRecord& record) override {
-    lines.push_back(absl::StrCat(
-        record.client.ToString(), " ", record.method, " ", record.target, " ",
-        record.host, " ", record.user_agent, " ", record.traceparent, " ",
-        record.route, " ", record.status));
+    lines.push_back(absl::StrCat(record.client.ToString(), " ", record.method,
+                                 " ", record.target, " ", record.host, " ",
+                                 record.user_agent, " ", record.traceparent,
+                                 " ", record.route, " ", record.status));
     bytes.push_back(record.sent_bytes);
   }
 
@@ -252,12 +252,12 @@ TEST_P(LimitsTest, AnObserverIsToldOfEachExchange) {
   client.Write("bad\r\n");
   client.ReadResponse();
   LetServerWork();
-  EXPECT_THAT(observer.lines,
-              testing::ElementsAre(
-                  "127.0.0.1 GET /1 a me 00-a-b-01 /1 200",
-                  "127.0.0.1 GET /nowhere?x a   none 404",
-                  "127.0.0.1 GET /late a me 00-a-b-01 /late 200",
-                  "127.0.0.1      none 400"));
+  EXPECT_THAT(
+      observer.lines,
+      testing::ElementsAre("127.0.0.1 GET /1 a me 00-a-b-01 /1 200",
+                           "127.0.0.1 GET /nowhere?x a   none 404",
+                           "127.0.0.1 GET /late a me 00-a-b-01 /late 200",
+                           "127.0.0.1      none 400"));
   EXPECT_GT(observer.bytes[2], late.body.size());
   observer.lines.clear();
   DestroyServer();

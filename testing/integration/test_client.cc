@@ -44,7 +44,7 @@ ReceivedResponse ParseHead(absl::string_view head) {
 
 // Takes the first response off `bytes`, once it is whole.
 std::optional<ReceivedResponse> TakeResponse(absl::string_view& bytes,
-                                     ExpectBody expect_body) {
+                                             ExpectBody expect_body) {
   const size_t head_bytes = bytes.find("\r\n\r\n");
   if (head_bytes == absl::string_view::npos) return std::nullopt;
   ReceivedResponse response = ParseHead(bytes.substr(0, head_bytes));
@@ -76,7 +76,8 @@ std::string ReceivedResponse::Field(absl::string_view name) const {
 
 std::vector<ReceivedResponse> ParseResponses(absl::string_view bytes) {
   std::vector<ReceivedResponse> responses;
-  while (std::optional<ReceivedResponse> next = TakeResponse(bytes, ExpectBody::kYes)) {
+  while (std::optional<ReceivedResponse> next =
+             TakeResponse(bytes, ExpectBody::kYes)) {
     responses.push_back(*std::move(next));
   }
   EXPECT_EQ(bytes, "") << "is not a whole response";
