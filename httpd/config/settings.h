@@ -215,7 +215,7 @@ struct LimitsSettings {
   // In memory because of all connections together; at least max_head_bytes.
   uint64_t max_buffered_bytes = 64 * 1024 * 1024;
   // Below it a body that comes, or a reader of an answer, is too slow once its
-  // time is over. 0: the time alone decides.
+  // time is over. 0: any byte will do.
   uint64_t min_rate_bytes_per_second = 500;
 
   friend bool operator==(const LimitsSettings&,
