@@ -147,12 +147,13 @@ size_t Connection::OnInput(absl::string_view input) {
     if (more == 0 && reading_ == before) break;
     consumed += more;
   }
-  // What had come has been answered, and nobody waits for more.
-  if (server_.draining_ && ReadsInput()) Drain();
   in_input_ = false;
   server_.statistics_.received_bytes.Add(consumed);
   if (!stream_.is_open()) return consumed;
-  if (server_.draining_ && consumed == input.size()) EndIfUnused();
+  // What had come has been answered, and nobody waits for more.
+  if (server_.draining_ && (ReadsInput() || consumed == input.size())) {
+    EndIfUnused();
+  }
   // To close with unread input would make the kernel send an RST.
   if (ending_ == Ending::kWanted && consumed < input.size()) Linger();
   Settle();
