@@ -55,11 +55,15 @@ class FieldTable {
   bool HasSeveral(FieldName name) const {
     return (repeated_ & BitOf(name)) != 0;
   }
+  template <FieldName... names>
+  bool HasAny() const {
+    return (known_ & (BitOf(names) | ...)) != 0;
+  }
 
   // The first field of that name; nullptr if there is none. Points into the
   // table: until the next Assign() or
   // GrowRoom().
-  const Field* Find(FieldName name) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const Field* Find(FieldName name) const {
     return Has(name) ? fields_ + first_[static_cast<size_t>(name)] : nullptr;
   }
 

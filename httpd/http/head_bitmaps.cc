@@ -20,7 +20,6 @@ using head_bitmaps_internal::IsControl;
 using head_bitmaps_internal::kControlCarry;
 using head_bitmaps_internal::kHeadNibbles;
 using head_bitmaps_internal::Nibbles;
-using head_bitmaps_internal::Word;
 
 constexpr size_t kBitsPerWord = HeadBitmaps::kBitsPerWord;
 
@@ -43,8 +42,8 @@ constexpr std::array<Bits, 256> kBits = [] {
 }();
 
 // From the last byte to the first: each pushes those behind it up by one.
-Word ClassifyPortably(absl::string_view bytes) {
-  Word word;
+HeadWord ClassifyPortably(absl::string_view bytes) {
+  HeadWord word;
   for (size_t i = bytes.size(); i-- > 0;) {
     const Bits bits = kBits[static_cast<unsigned char>(bytes[i])];
     word.carriage_returns = word.carriage_returns << 1 | bits.carriage_return;
@@ -66,7 +65,8 @@ bool FillPortably(absl::string_view message, HeadBitmaps& bitmaps) {
 
 #if defined(__x86_64__)
 
-// A step of either kernel leaves its bits in the low half of a Word or less.
+// A step of either kernel leaves its bits in the low half of a HeadWord or
+// less.
 
 [[gnu::target("sse4.2,popcnt")]] inline __m128i ClassesOf16(
     const Nibbles& nibbles, __m128i bytes) {
@@ -80,7 +80,7 @@ bool FillPortably(absl::string_view message, HeadBitmaps& bitmaps) {
                        _mm_shuffle_epi8(high, halves));
 }
 
-[[gnu::target("sse4.2,popcnt")]] inline Word Classify16(const char* at) {
+[[gnu::target("sse4.2,popcnt")]] inline HeadWord Classify16(const char* at) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
   const __m128i classes = ClassesOf16(kHeadNibbles, bytes);
   const auto bits = [](int mask) {
@@ -96,10 +96,10 @@ bool FillPortably(absl::string_view message, HeadBitmaps& bitmaps) {
 // The last bytes, fewer than a word: the last step begins before them where
 // they are fewer than a step, so that it ends with them, and its bits are
 // moved.
-[[gnu::target("sse4.2,popcnt")]] Word ClassifyEnd16(absl::string_view message,
-                                                    size_t at) {
+[[gnu::target("sse4.2,popcnt")]] HeadWord ClassifyEnd16(
+    absl::string_view message, size_t at) {
   constexpr size_t kStep = 16;
-  Word word;
+  HeadWord word;
   size_t bits = 0;
   for (; at + kStep <= message.size(); at += kStep, bits += kStep) {
     word = word | Classify16(message.data() + at) << bits;
@@ -128,7 +128,8 @@ bool FillPortably(absl::string_view message, HeadBitmaps& bitmaps) {
 
 [[gnu::target("avx2,bmi,bmi2,popcnt")]] bool FillWithAvx2(
     absl::string_view message, HeadBitmaps& bitmaps) {
-  return FillBitmapsWithAvx2(message, bitmaps);
+  return FillBitmapsWithAvx2(
+      message, FirstWordWithAvx2(message.data(), message.size()), bitmaps);
 }
 
 #endif  // defined(__x86_64__)

@@ -17,6 +17,34 @@
 #endif
 
 namespace pollux::http {
+
+// Bits of 64 bytes, or of fewer.
+struct HeadWord {
+  uint64_t carriage_returns = 0;
+  uint64_t controls = 0;
+  uint64_t separators = 0;
+};
+
+constexpr HeadWord operator|(const HeadWord& a, const HeadWord& b) {
+  return {a.carriage_returns | b.carriage_returns, a.controls | b.controls,
+          a.separators | b.separators};
+}
+
+constexpr HeadWord operator<<(const HeadWord& word, size_t bits) {
+  return {word.carriage_returns << bits, word.controls << bits,
+          word.separators << bits};
+}
+
+constexpr HeadWord operator>>(const HeadWord& word, size_t bits) {
+  return {word.carriage_returns >> bits, word.controls >> bits,
+          word.separators >> bits};
+}
+
+// Whether a CR in the word stands two bytes behind another one of it.
+constexpr bool HasBlankLine(const HeadWord& word) {
+  return (word.carriage_returns & word.carriage_returns << 2) != 0;
+}
+
 namespace head_bitmaps_internal {
 
 // A set of classes of ASCII bytes, as two tables of 16 that fit the vectors'
@@ -63,13 +91,6 @@ constexpr bool IsControl(uint8_t classes) {
   return ((classes + kControlCarry) & 0x80) != 0;
 }
 
-// Bits of 64 bytes, or of fewer.
-struct Word {
-  uint64_t carriage_returns = 0;
-  uint64_t controls = 0;
-  uint64_t separators = 0;
-};
-
 // Stores one word after another, and sees the blank line in them.
 class BitmapWriter {
  public:
@@ -79,7 +100,7 @@ class BitmapWriter {
   BitmapWriter& operator=(const BitmapWriter&) = delete;
 
   // Whether a CR in the word stands two bytes behind another one.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Append(const Word& word) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Append(const HeadWord& word) {
     const uint64_t crs = word.carriage_returns;
     bitmaps_.carriage_returns[words_] = crs;
     bitmaps_.separators[words_] = word.separators;
@@ -105,21 +126,6 @@ class BitmapWriter {
   size_t earlier_controls_ = 0;
 };
 
-constexpr Word operator|(const Word& a, const Word& b) {
-  return {a.carriage_returns | b.carriage_returns, a.controls | b.controls,
-          a.separators | b.separators};
-}
-
-constexpr Word operator<<(const Word& word, size_t bits) {
-  return {word.carriage_returns << bits, word.controls << bits,
-          word.separators << bits};
-}
-
-constexpr Word operator>>(const Word& word, size_t bits) {
-  return {word.carriage_returns >> bits, word.controls >> bits,
-          word.separators >> bits};
-}
-
 #if defined(__x86_64__)
 
 [[gnu::target("avx2,bmi,bmi2,popcnt")]] inline __m256i ClassesOf32(
@@ -134,7 +140,8 @@ constexpr Word operator>>(const Word& word, size_t bits) {
                           _mm256_shuffle_epi8(high, halves));
 }
 
-[[gnu::target("avx2,bmi,bmi2,popcnt")]] inline Word Classify32(const char* at) {
+[[gnu::target("avx2,bmi,bmi2,popcnt")]] inline HeadWord Classify32(
+    const char* at) {
   const __m256i bytes =
       _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
   const __m256i classes = ClassesOf32(kHeadNibbles, bytes);
@@ -152,29 +159,38 @@ constexpr Word operator>>(const Word& word, size_t bits) {
 
 #if defined(__x86_64__)
 
-// FillBitmaps(ScanKernel::kAvx2, ...) for a message of 32 bytes or more.
-[[gnu::target("avx2,bmi,bmi2,popcnt"), gnu::always_inline]] inline bool
-FillBitmapsWithAvx2(absl::string_view message, HeadBitmaps& bitmaps) {
+// The bits of the first 64 of `size` bytes, or of all if they are fewer. At
+// least 32.
+[[gnu::target("avx2,bmi,bmi2,popcnt"), gnu::always_inline]] inline HeadWord
+FirstWordWithAvx2(const char* bytes, size_t size) {
   namespace internal = head_bitmaps_internal;
-  message = message.substr(0, HeadBitmaps::kMaxBytes);
-  internal::BitmapWriter writer(bitmaps);
+  // The second step ends with the bytes at the latest. What both see is the
+  // same.
+  const size_t second = std::min<size_t>(size - 32, 32);
+  return internal::Classify32(bytes) | internal::Classify32(bytes + second)
+                                           << second;
+}
+
+// FillBitmaps(ScanKernel::kAvx2, ...) for a message of 32 bytes or more, of
+// which the first word has been made.
+[[gnu::target("avx2,bmi,bmi2,popcnt"), gnu::always_inline]] inline bool
+FillBitmapsWithAvx2(absl::string_view message, HeadWord word,
+                    HeadBitmaps& bitmaps) {
+  namespace internal = head_bitmaps_internal;
   constexpr size_t kStep = 32;
+  message = message.substr(0, HeadBitmaps::kMaxBytes);
   const char* const end = message.data() + message.size();
   size_t rest = message.size();
-  while (rest > kStep) {
-    // The second step ends where the message does at the latest. What both see
-    // is the same.
-    const size_t second = std::min(rest - kStep, kStep);
-    const char* const bytes = end - rest;
-    if (writer.Append(internal::Classify32(bytes) |
-                      internal::Classify32(bytes + second) << second)) {
-      return true;
-    }
+  internal::BitmapWriter writer(bitmaps);
+  while (!writer.Append(word)) {
     if (rest <= HeadBitmaps::kBitsPerWord) return false;
     rest -= HeadBitmaps::kBitsPerWord;
+    // A step that would be too short ends with the message, without what it
+    // sees in front.
+    word = rest >= kStep ? FirstWordWithAvx2(end - rest, rest)
+                         : internal::Classify32(end - kStep) >> (kStep - rest);
   }
-  // One step that ends with the message, without what it sees in front.
-  return writer.Append(internal::Classify32(end - kStep) >> (kStep - rest));
+  return true;
 }
 
 #endif  // defined(__x86_64__)

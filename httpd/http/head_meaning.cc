@@ -81,11 +81,9 @@ class FirstError {
 // are functions of their own: a request without them should not pay for
 // entering them.
 
-void ReadHost(HostCheck host_check, RequestHead& head, FirstError& first) {
+void ReadHost(FieldsRead read, RequestHead& head, FirstError& first) {
   const Field* const host = head.fields.Find(FieldName::kHost);
-  // An absolute target's authority wins (RFC 9112 §3.2.2).
-  if (head.target_form != TargetForm::kAbsolute) head.authority = host->value;
-  if (host_check == HostCheck::kNeeded && !IsHostAndPort(host->value)) {
+  if (read == FieldsRead::kNone && !IsHostAndPort(host->value)) {
     first.Add(ParseError::kBadHost, *host);
   } else if (const Field* const again =
                  head.fields.FindNext(FieldName::kHost, host)) {
@@ -193,19 +191,18 @@ HeadVerdict InterpretTarget(RequestHead& head) {
   return {};
 }
 
-HeadVerdict InterpretFields(HostCheck host_check, RequestHead& head) {
-  const bool is_http10 = head.version == Version::kHttp10;
+HeadVerdict InterpretFields(FieldsRead read, RequestHead& head) {
+  if (read == FieldsRead::kAll) return {};
   const FieldTable& fields = head.fields;
-  if (head.target_form != TargetForm::kAbsolute) {
-    head.authority = absl::string_view();
+  // An absolute target's authority wins (RFC 9112 §3.2.2).
+  if (read == FieldsRead::kNone && head.target_form != TargetForm::kAbsolute) {
+    const Field* const host = fields.Find(FieldName::kHost);
+    head.authority = host == nullptr ? absl::string_view() : host->value;
   }
-  head.body_framing = BodyFraming::kNone;
-  head.content_length = 0;
-  head.expects_continue = false;
-  head.persistence = is_http10 ? Persistence::kClose : Persistence::kKeepAlive;
+  SetDefaultMeaning(head);
 
   FirstError first;
-  if (fields.Has(FieldName::kHost)) ReadHost(host_check, head, first);
+  if (fields.Has(FieldName::kHost)) ReadHost(read, head, first);
   if (fields.Has(FieldName::kConnection)) ReadConnection(head);
   if (fields.Has(FieldName::kContentLength)) ReadContentLength(head, first);
   if (fields.Has(FieldName::kTransferEncoding)) {
@@ -213,7 +210,7 @@ HeadVerdict InterpretFields(HostCheck host_check, RequestHead& head) {
   }
   if (fields.Has(FieldName::kExpect)) ReadExpect(head, first);
   if (first.has_error()) return first.verdict();
-  if (!is_http10 && !fields.Has(FieldName::kHost)) {
+  if (head.version != Version::kHttp10 && !fields.Has(FieldName::kHost)) {
     return {.error = ParseError::kMissingHost, .where = absl::string_view()};
   }
   return {};

@@ -5,7 +5,11 @@
 
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/string_view.h"
+#include "httpd/http/field_name.h"
+#include "httpd/http/field_table.h"
+#include "httpd/http/letter_case.h"
 #include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
 
@@ -23,15 +27,49 @@ struct [[nodiscard]] HeadVerdict {
 // absolute target names one (RFC 9112 §3.2). Never allocates.
 HeadVerdict InterpretTarget(RequestHead& head);
 
-// Whether the value of the first Host field has been checked already.
-enum class HostCheck : uint8_t { kNeeded, kDone };
+// What of InterpretFields()'s work has been done already.
+enum class FieldsRead : uint8_t {
+  kNone,
+  // The first Host field names a host and port, and is the authority.
+  kHost,
+  // All of it.
+  kAll,
+};
+
+// What a request is like of which no field but Host says anything.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void SetDefaultMeaning(RequestHead& head) {
+  head.body_framing = BodyFraming::kNone;
+  head.content_length = 0;
+  head.expects_continue = false;
+  head.persistence = head.version == Version::kHttp10 ? Persistence::kClose
+                                                      : Persistence::kKeepAlive;
+}
+
+// Reads what nearly every request without a body says, given the authority.
+// False if it says something else, and InterpretFields() must read it.
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool ReadCommonMeaning(RequestHead& head) {
+  const FieldTable& fields = head.fields;
+  if (fields.HasSeveral(FieldName::kHost) ||
+      fields.HasAny<FieldName::kContentLength, FieldName::kTransferEncoding,
+                    FieldName::kExpect>()) {
+    return false;
+  }
+  SetDefaultMeaning(head);
+  if (!fields.Has(FieldName::kConnection)) return true;
+  if (fields.HasSeveral(FieldName::kConnection) ||
+      !EqualsSmall(fields.Find(FieldName::kConnection)->value, "keep-alive")) {
+    return false;
+  }
+  head.persistence = Persistence::kKeepAlive;
+  return true;
+}
 
 // Checks what the fields mean together and with the version, and sets what is
-// left of `head` by them; with target_form and, where that is kAbsolute,
-// authority set. Of several errors the one that stands first in the message
-// counts; the fields of a Transfer-Encoding stand where the first of them does.
-// Never allocates.
-HeadVerdict InterpretFields(HostCheck host_check, RequestHead& head);
+// left of `head` by them; with target_form and, where that is kAbsolute or
+// `read` is not kNone, authority set. Of several errors the one that stands
+// first in the message counts; the fields of a Transfer-Encoding stand where
+// the first of them does. Never allocates.
+HeadVerdict InterpretFields(FieldsRead read, RequestHead& head);
 
 }  // namespace pollux::http
 

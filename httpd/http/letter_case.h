@@ -40,18 +40,19 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool EqualsSmall(const char* text,
                                                      const char* small,
                                                      size_t size) {
   using letter_case_internal::Differ;
+  uint64_t bits;
   if (size >= 8) {
-    uint64_t bits = Differ<uint64_t>(text, small) |
-                    Differ<uint64_t>(text + size - 8, small + size - 8);
+    bits = Differ<uint64_t>(text, small) |
+           Differ<uint64_t>(text + size - 8, small + size - 8);
     if (size > 16) bits |= Differ<uint64_t>(text + 8, small + 8);
-    return bits == 0;
+  } else if (size >= 4) {
+    bits = Differ<uint32_t>(text, small) |
+           Differ<uint32_t>(text + size - 4, small + size - 4);
+  } else {
+    bits = Differ<uint16_t>(text, small) |
+           Differ<uint16_t>(text + size - 2, small + size - 2);
   }
-  if (size >= 4) {
-    return (Differ<uint32_t>(text, small) |
-            Differ<uint32_t>(text + size - 4, small + size - 4)) == 0;
-  }
-  return (Differ<uint16_t>(text, small) |
-          Differ<uint16_t>(text + size - 2, small + size - 2)) == 0;
+  return bits == 0;
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool EqualsSmall(absl::string_view text,

@@ -88,6 +88,7 @@ class RequestParser {
   };
 
   class Window;
+  class AtOnce;
 
   // A reason to return from Parse().
   using Stop = std::optional<ParseOutcome>;
