@@ -50,8 +50,7 @@ absl::string_view Traceparent(const http::RequestHead& head) {
 
 Connection::Connection(HttpServer& server, Socket socket, size_t index)
     : server_(server),
-      stream_(server.buffers_, std::move(socket), server.options_.stream,
-              *this),
+      stream_(server.buffers_, std::move(socket), *this),
       index_(static_cast<uint32_t>(index)) {
   server_.statistics_.of(state_).Add(1);
 }
@@ -124,11 +123,12 @@ void Connection::Close() {
 }
 
 void Connection::Shed() {
-  if (is_ending() || answer_ >= Answer::kStreaming ||
-      reading_ == Reading::kHead) {
+  const bool is_between = reading_ == Reading::kHead && !parser_.in_progress();
+  if (is_ending() || answer_ >= Answer::kStreaming || is_between) {
     stream_.Abort();
     return Leave();
   }
+  if (reading_ == Reading::kHead) BeginWithoutHead({});
   Refuse(server_.PageFor(503).As(PageFormat::kText));
   SettleOutside();
 }

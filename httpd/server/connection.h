@@ -67,6 +67,9 @@ class Connection final : private Stream::Handler,
   bool is_idle() const;
   MonotonicTime since() const;
 
+  // Whether something has come that was not looked at. A system call.
+  bool HasUnreadInput() { return stream_.HasUnreadInput(); }
+
   // Bytes in memory because of it.
   uint64_t held_bytes() const;
 

@@ -40,6 +40,16 @@ std::vector<StatusPage> MakePages() {
   return pages;
 }
 
+// A head has to be presented as a whole, with an empty line in front and the
+// first byte that is too much.
+HttpServer::Options WithRoomForHeads(HttpServer::Options options) {
+  constexpr size_t kMoreBytes = 3;
+  options.stream.receive_buffer_bytes =
+      std::max(options.stream.receive_buffer_bytes,
+               options.head_limits.max_head_bytes + kMoreBytes);
+  return options;
+}
+
 }  // namespace
 
 // One listener: says how its connections are to be begun.
@@ -84,9 +94,9 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
                        const Options& options)
     : reactor_(reactor),
       router_(router),
-      options_(options),
+      options_(WithRoomForHeads(options)),
       statistics_(router.route_count()),
-      buffers_(reactor),
+      buffers_(reactor, options_.stream),
       dates_(reactor.kernel()),
       refusals_(MakeRefusals()),
       pages_(MakePages()),
@@ -161,9 +171,10 @@ bool HttpServer::MakeRoom() {
     idle_cursor_ = (idle_cursor_ + 1) % connections_.size();
     Connection& connection = *connections_[idle_cursor_];
     if (!connection.is_idle()) continue;
-    if (oldest == nullptr || connection.since() < oldest->since()) {
-      oldest = &connection;
-    }
+    if (oldest != nullptr && connection.since() >= oldest->since()) continue;
+    // Has asked, and was only not read yet.
+    if (connection.HasUnreadInput()) continue;
+    oldest = &connection;
   }
   if (oldest == nullptr) return false;
   statistics_.of(ShedReason::kIdleForNew).Add();

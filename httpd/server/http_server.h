@@ -88,8 +88,9 @@ class HttpServer final {
 
     uint64_t min_bytes_per_second = 500;
 
-    // Its linger is for a client whose request was refused to read the answer.
-    Stream::Options stream = {.low_watermark_bytes = 16 * 1024};
+    // Its linger is for a client whose request was refused to read the answer;
+    // its receive buffer becomes as large as head_limits need.
+    StreamOptions stream = {.low_watermark_bytes = 16 * 1024};
     Listener::Options listener;
 
     // Told of each request that was answered; null: nobody is. Costs a system

@@ -65,7 +65,7 @@ class OneAtATime final : private Listener::Handler,
 
  private:
   void OnAccept(Socket connection) override {
-    stream_.reset(new Stream(buffers_, std::move(connection), options_, *this));
+    stream_.reset(new Stream(buffers_, std::move(connection), *this));
     if (!stream_->Start().ok()) stream_.reset();
   }
 
@@ -95,8 +95,8 @@ class OneAtATime final : private Listener::Handler,
   void OnReturned() override { --leases_; }
 
   Reactor& reactor_;
-  StreamBuffers buffers_{reactor_};
-  const Stream::Options options_;
+  const StreamOptions options_;
+  StreamBuffers buffers_{reactor_, options_};
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Stream> stream_;
   int leases_ = 0;

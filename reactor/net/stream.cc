@@ -96,7 +96,7 @@ void Stream::LingerWhenSent() {
   if (!is_open() || output_state_ == Output::kCloseWhenSent) return;
   if (lingering_) return;
   lingering_ = true;
-  backlog().linger_bytes_left = options_.max_linger_bytes;
+  backlog().linger_bytes_left = options().max_linger_bytes;
   backlog().unconsumed.clear();
   if (output_state_ == Output::kOpen) {
     output_state_ = Output::kShutdownWhenSent;
@@ -157,10 +157,8 @@ bool Stream::ReadsInput() const {
     return output_state_ != Output::kCloseWhenSent &&
            backlog_->linger_bytes_left > 0;
   }
-  return PresentsInput() &&
-         (!backlog_ ||
-          backlog_->unconsumed.size() < std::min(options_.input_watermark_bytes,
-                                                 buffers_.receiving_.size()));
+  return PresentsInput() && (!backlog_ || backlog_->unconsumed.size() <
+                                              buffers_.receiving_.size());
 }
 
 // An event, or a turn that was asked for.
@@ -276,7 +274,7 @@ int Stream::SocketError() {
 void Stream::Send() {
   OutputChain& chain = has_unsent() ? backlog_->output : buffers_.sending_;
   if (chain.empty()) return;
-  if (chain.size() >= options_.high_watermark_bytes) was_high_ = true;
+  if (chain.size() >= options().high_watermark_bytes) was_high_ = true;
   buffers_.NotePeak();
   if (chain.front_file() == nullptr) SendBytes(chain);
   if (!is_open()) return;
@@ -323,7 +321,7 @@ SysResult Stream::SendPart(absl::string_view bytes, int flags) {
 
 void Stream::SendFile(OutputChain& chain, const FileRange& range) {
   const uint64_t bytes =
-      std::min(range.bytes(), options_.max_file_bytes_per_event);
+      std::min(range.bytes(), options().max_file_bytes_per_event);
   const SysResult result = RetryOnSignal([&] {
     off_t offset = range.offset();
     return kernel().SendFile(socket_.descriptor(), range.file(), offset, bytes);
@@ -341,7 +339,7 @@ void Stream::SendFile(OutputChain& chain, const FileRange& range) {
 }
 
 void Stream::FinishOutput() {
-  if (was_high_ && unsent_bytes() <= options_.low_watermark_bytes) {
+  if (was_high_ && unsent_bytes() <= options().low_watermark_bytes) {
     was_high_ = false;
     handler_.OnOutputDrained();
     if (!is_open()) return;
@@ -375,7 +373,7 @@ void Stream::EndInOrder() {
     backlog_->linger_bytes_left = 0;
     RequestTurn();
   });
-  backlog.linger_deadline->ArmAfter(options_.linger_timeout);
+  backlog.linger_deadline->ArmAfter(options().linger_timeout);
 }
 
 void Stream::UpdateInterest() {

@@ -10,7 +10,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "reactor/net/lease.h"
 #include "reactor/net/output_chain.h"
 #include "reactor/net/socket.h"
@@ -72,35 +71,10 @@ class Stream final : private IoHandler {
     ~Handler() = default;
   };
 
-  struct Options {
-    // From this many unsent bytes on, is_output_high() says to stop producing;
-    // OnOutputDrained() says to go on when no more than low_watermark_bytes are
-    // left. What leases and files are still to give counts too.
-    size_t high_watermark_bytes = 64 * 1024;
-    size_t low_watermark_bytes = 0;
-
-    // From this many unconsumed bytes on, nothing is read. At least 1; never
-    // more than fit into the buffer of StreamBuffers.
-    size_t input_watermark_bytes = 64 * 1024;
-
-    // What one event sends of a file, so that a fast reader does not keep the
-    // loop. At least 1.
-    uint64_t max_file_bytes_per_event = 1024 * 1024;
-
-    // LingerWhenSent(): from the FIN until the end, and how much is read and
-    // thrown away meanwhile.
-    absl::Duration linger_timeout = absl::Seconds(2);
-    uint64_t max_linger_bytes = 16 * 1024 * 1024;
-  };
-
   // Start() or StartReading() comes before everything else. What is passed by
-  // reference must outlive the stream, the options included.
-  Stream(StreamBuffers& buffers, Socket socket, const Options& options,
-         Handler& handler)
-      : buffers_(buffers),
-        handler_(handler),
-        options_(options),
-        socket_(std::move(socket)) {}
+  // reference must outlive the stream.
+  Stream(StreamBuffers& buffers, Socket socket, Handler& handler)
+      : buffers_(buffers), handler_(handler), socket_(std::move(socket)) {}
   ~Stream() { Close(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -143,7 +117,7 @@ class Stream final : private IoHandler {
   // Bytes written and not yet taken by the kernel, wherever they lie.
   uint64_t unsent_bytes() const;
   bool is_output_high() const {
-    return unsent_bytes() >= options_.high_watermark_bytes;
+    return unsent_bytes() >= options().high_watermark_bytes;
   }
 
   // Bytes that lie in memory because of this stream: unsent, without leases and
@@ -162,9 +136,10 @@ class Stream final : private IoHandler {
   void CloseWhenSent();
 
   // Sends a FIN behind the output, throws away what comes until the peer ends
-  // too (kFinished) or has had enough time or bytes (kLingered; see Options),
-  // and closes: so the peer can read the output whatever it goes on sending
-  // (RFC 9112 §9.6). Input is no longer presented, nor its end told.
+  // too (kFinished) or has had enough time or bytes (kLingered; see
+  // StreamOptions), and closes: so the peer can read the output whatever it
+  // goes on sending (RFC 9112 §9.6). Input is no longer presented, nor its end
+  // told.
   void LingerWhenSent();
 
   // Closes the socket at once, without a word to the handler. Output that the
@@ -202,6 +177,7 @@ class Stream final : private IoHandler {
     kCloseWhenSent
   };
 
+  const StreamOptions& options() const { return buffers_.options_; }
   Reactor& reactor() const { return buffers_.reactor(); }
   Kernel& kernel() const { return reactor().kernel(); }
 
@@ -236,7 +212,6 @@ class Stream final : private IoHandler {
 
   StreamBuffers& buffers_;
   Handler& handler_;
-  const Options& options_;
   Socket socket_;
   Registration registration_;
   // Null when there is nothing to keep.

@@ -8,26 +8,50 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "reactor/net/output_chain.h"
 #include "reactor/reactor.h"
 #include "reactor/timer.h"
 
 namespace pollux {
 
-// What the streams of one reactor share: the buffer in which they receive, the
-// chain in which one event gathers what it makes them send, and a few backlogs
-// for those that must keep something between events. So an idle stream holds no
-// buffer, and the account of what the others hold is kept in one place.
+struct StreamOptions {
+  // From this many unsent bytes on, is_output_high() says to stop producing;
+  // OnOutputDrained() says to go on when no more than low_watermark_bytes are
+  // left. What leases and files are still to give counts too.
+  size_t high_watermark_bytes = 64 * 1024;
+  size_t low_watermark_bytes = 0;
+
+  // What one event reads at most, with what the stream had not consumed before:
+  // once it holds so much, nothing is read. At least 2.
+  size_t receive_buffer_bytes = 64 * 1024;
+
+  // What one event sends of a file, so that a fast reader does not keep the
+  // loop. At least 1.
+  uint64_t max_file_bytes_per_event = 1024 * 1024;
+
+  // LingerWhenSent(): from the FIN until the end, and how much is read and
+  // thrown away meanwhile.
+  absl::Duration linger_timeout = absl::Seconds(2);
+  uint64_t max_linger_bytes = 16 * 1024 * 1024;
+};
+
+// What the streams of one reactor share: their options, the buffer in which
+// they receive, the chain in which one event gathers what it makes them send,
+// and a few backlogs for those that must keep something between events. So an
+// idle stream holds no buffer, and the account of what the others hold is kept
+// in one place.
 //
 // Owned by whoever owns the streams; must outlive them, and must not outlive
 // the reactor; reactor's thread only. Allocates here, while the chain grows to
 // its largest use, and for streams that keep something, the spare ones used up.
 class StreamBuffers {
  public:
-  // `bytes` is the most that one event reads, with what the stream had not
-  // consumed before. At least 2.
-  explicit StreamBuffers(Reactor& reactor, size_t bytes = 64 * 1024)
-      : reactor_(reactor), receiving_(bytes) {}
+  // `options` must outlive this.
+  StreamBuffers(Reactor& reactor, const StreamOptions& options)
+      : reactor_(reactor),
+        options_(options),
+        receiving_(options.receive_buffer_bytes) {}
   ~StreamBuffers();
   StreamBuffers(const StreamBuffers&) = delete;
   StreamBuffers& operator=(const StreamBuffers&) = delete;
@@ -69,6 +93,7 @@ class StreamBuffers {
   }
 
   Reactor& reactor_;
+  const StreamOptions& options_;
   std::vector<char> receiving_;
   // Empty between callbacks.
   OutputChain sending_;

@@ -313,7 +313,7 @@ TEST_P(StreamEndsTest, ReadAtOnceARequestCostsExactlyItsCalls) {
     return kAll;
   };
   server_.stream = std::make_unique<Stream>(
-      *buffers_, Socket(kernel_, pair.near.Release()), options_, server_);
+      *buffers_, Socket(kernel_, pair.near.Release()), server_);
   calls_.Clear();
   stream().StartReading();
   EXPECT_EQ(calls_.Count(SyscallKind::kRecv), 1);
@@ -328,7 +328,7 @@ TEST_P(StreamEndsTest, ReadAtOnceItWaitsForWhatDidNotCome) {
   Drop();
   Pair pair = MakePair();
   server_.stream = std::make_unique<Stream>(
-      *buffers_, Socket(kernel_, pair.near.Release()), options_, server_);
+      *buffers_, Socket(kernel_, pair.near.Release()), server_);
   stream().StartReading();
   EXPECT_THAT(server_.inputs, IsEmpty());
   pair.far.Write("late");
@@ -340,7 +340,7 @@ TEST_P(StreamEndsTest, ReadAtOnceItTellsThatItCannotBeWatched) {
   Drop();
   Pair pair = MakePair();
   server_.stream = std::make_unique<Stream>(
-      *buffers_, Socket(kernel_, pair.near.Release()), options_, server_);
+      *buffers_, Socket(kernel_, pair.near.Release()), server_);
   faults_.FailNext(SyscallKind::kEpollCtl, ENOSPC);
   stream().StartReading();
   ExpectOver(Broken(ENOMEM));

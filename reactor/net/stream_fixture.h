@@ -107,7 +107,7 @@ class StreamTest : public ReactorFixture {
 
   void Open(Pair pair, Server& server, End& client) {
     server.stream = std::make_unique<Stream>(
-        *buffers_, Socket(kernel_, pair.near.Release()), options_, server);
+        *buffers_, Socket(kernel_, pair.near.Release()), server);
     ASSERT_TRUE(server.stream->Start().ok());
     client = std::move(pair.far);
     calls_.Clear();
@@ -135,7 +135,7 @@ class StreamTest : public ReactorFixture {
                           listener->address().length());
     ASSERT_TRUE(RunUntil([&] { return accepted.socket.is_open(); }));
     server_.stream = std::make_unique<Stream>(
-        *buffers_, std::move(accepted.socket), options_, server_);
+        *buffers_, std::move(accepted.socket), server_);
     ASSERT_TRUE(server_.stream->Start().ok());
     calls_.Clear();
   }
@@ -180,9 +180,9 @@ class StreamTest : public ReactorFixture {
   int sends() const { return calls_.Count(SyscallKind::kSend); }
   int receives() const { return calls_.Count(SyscallKind::kRecv); }
 
+  StreamOptions options_;
   std::unique_ptr<StreamBuffers> buffers_ =
-      std::make_unique<StreamBuffers>(*reactor_);
-  Stream::Options options_;
+      std::make_unique<StreamBuffers>(*reactor_, options_);
   Server server_;
   End client_;
 };

@@ -201,23 +201,6 @@ TEST_P(StreamOutputTest, WhatTheDrainWritesNeedsNoEpollOut) {
   EXPECT_EQ(calls_.Count(SyscallKind::kEpollCtl), 0);
 }
 
-// Input.
-
-TEST_P(StreamOutputTest, AboveTheInputWatermarkNothingIsRead) {
-  options_.input_watermark_bytes = 3;
-  server_.on_input = [](absl::string_view) { return 0; };
-  client_.Write("abc");
-  Iterate();
-  EXPECT_EQ(stream().buffered_bytes(), 3u);
-  client_.Write("def");
-  EXPECT_TRUE(IsIdle());
-  EXPECT_THAT(server_.inputs, ElementsAre("abc"));
-  server_.on_input = [](absl::string_view) { return 1; };
-  stream().ResumeInput();
-  ASSERT_TRUE(RunUntil([&] { return server_.inputs.size() == 3; }));
-  EXPECT_THAT(server_.inputs, ElementsAre("abc", "abc", "bcdef"));
-}
-
 // The account.
 
 TEST_P(StreamOutputTest, TheAccountIsExactAtAllTimes) {

@@ -97,7 +97,8 @@ TEST_P(StreamTest, BytesAreBytes) {
 }
 
 TEST_P(StreamTest, ReadsOncePerEvent) {
-  buffers_ = std::make_unique<StreamBuffers>(*reactor_, 4);
+  options_.receive_buffer_bytes = 4;
+  buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
   Open();
   client_.Write("0123456789");
   for (int reads : {1, 2, 3}) {
@@ -108,7 +109,8 @@ TEST_P(StreamTest, ReadsOncePerEvent) {
 }
 
 TEST_P(StreamTest, AFullBufferStopsReadingUntilItIsConsumed) {
-  buffers_ = std::make_unique<StreamBuffers>(*reactor_, 4);
+  options_.receive_buffer_bytes = 4;
+  buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
   Open();
   server_.on_input = [](absl::string_view) { return 0; };
   client_.Write("0123456789");
@@ -123,7 +125,8 @@ TEST_P(StreamTest, AFullBufferStopsReadingUntilItIsConsumed) {
 }
 
 TEST_P(StreamTest, AFullBufferStillTellsThatThePeerHasGone) {
-  buffers_ = std::make_unique<StreamBuffers>(*reactor_, 4);
+  options_.receive_buffer_bytes = 4;
+  buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
   Open();
   server_.on_input = [](absl::string_view) { return 0; };
   client_.Write("0123456789");
@@ -674,8 +677,7 @@ TEST_P(StreamTest, LeavesEpollBeforeItCloses) {
 TEST_P(StreamTest, AStreamThatCannotBeWatchedIsClosed) {
   Pair pair = MakePair();
   Server server;
-  Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), options_,
-                server);
+  Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), server);
   faults_.FailNext(SyscallKind::kEpollCtl, ENOSPC);
   EXPECT_EQ(stream.Start().message(), "epoll_ctl: No space left on device");
   EXPECT_FALSE(stream.is_open());
@@ -1011,8 +1013,7 @@ TEST_P(StreamDeathTest, AHandlerThatConsumesMoreThanItGotIsABug) {
     void OnClosed(Stream::CloseReason, int) override {}
   } greedy;
   Pair pair = MakePair();
-  Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), options_,
-                greedy);
+  Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), greedy);
   ASSERT_TRUE(stream.Start().ok());
   pair.far.Write("x");
   // A reactor does not survive a fork: the test runs anew.

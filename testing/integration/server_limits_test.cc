@@ -88,6 +88,43 @@ TEST_P(LimitsTest, R24ANewConnectionIsRefusedWhereNoneIsIdle) {
   EXPECT_TRUE(RunUntilConnectionsAre(2));
 }
 
+TEST_P(LimitsTest, R24WhoHasAskedIsNotIdle) {
+  options_.max_connections = 2;
+  TestClient first = ConnectTcp();
+  TestClient second = ConnectTcp();
+  LetServerWork();
+  // Known to the server before what the others ask.
+  TestClient third = StartToConnectTcp();
+  third.Write(Get("/3"));
+  first.Write(Get("/1"));
+  second.Write(Get("/2"));
+  EXPECT_EQ(third.ReadResponse().status, 503);
+  EXPECT_EQ(first.ReadResponse().body, "1");
+  EXPECT_EQ(second.ReadResponse().body, "2");
+  EXPECT_EQ(Shed(ShedReason::kConnections), 1u);
+  EXPECT_EQ(Shed(ShedReason::kIdleForNew), 0u);
+}
+
+TEST_P(LimitsTest, R24OfACrowdNobodyIsLeftWithoutAnAnswer) {
+  options_.max_connections = 5;
+  (void)ConnectTcp();
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(StartToConnectTcp());
+    clients.back().Write(Get("/1"));
+  }
+  int served = 0;
+  for (TestClient& client : clients) {
+    const ReceivedResponse response = client.ReadResponse();
+    if (response.status == 200) {
+      ++served;
+    } else {
+      EXPECT_EQ(response.status, 503);
+    }
+  }
+  EXPECT_GE(served, 5);
+}
+
 TEST_P(LimitsTest, R24RefusalsAreBounded) {
   options_.max_connections = 1;
   TestClient first = ConnectTcp();
@@ -155,6 +192,42 @@ TEST_P(LimitsTest, WhoHoldsMostMemoryIsShedFirst) {
   modest.Write("a");
   EXPECT_EQ(modest.ReadResponse().body, "30000");
   EXPECT_EQ(server().buffered_bytes(), 0u);
+}
+
+TEST_P(LimitsTest, WhoSendsALongHeadIsShedWithAnAnswer) {
+  options_.max_buffered_bytes = 20'000;
+  TestClient client = Connect();
+  client.Write("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(25'000, 'x'));
+  LetServerWork();
+  TestClient other = Connect();
+  other.Write(Get("/1"));
+  EXPECT_EQ(other.ReadResponse().body, "1");
+  const ReceivedResponse refusal = client.ReadResponse();
+  EXPECT_EQ(refusal.status, 503);
+  EXPECT_EQ(refusal.Field("Connection"), "close");
+  EXPECT_EQ(Shed(ShedReason::kBufferedBytes), 1u);
+  EXPECT_EQ(server().buffered_bytes(), 0u);
+}
+
+TEST_P(LimitsTest, R11HeadsAreReadUpToTheLimitWhateverItIs) {
+  constexpr size_t kLimit = 300'000;
+  options_.head_limits.max_head_bytes = kLimit;
+  const absl::string_view start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+  const std::string fits = absl::StrCat(
+      start, std::string(kLimit - start.size() - 4, 'x'), "\r\n\r\n");
+  TestClient client = Connect();
+  client.Write(fits);
+  EXPECT_EQ(client.ReadResponse().body, "ha?\n");
+  // The empty line in front does not count.
+  client.Write("\r\n" + fits);
+  EXPECT_EQ(client.ReadResponse().body, "ha?\n");
+  client.Write(absl::StrCat(start, std::string(kLimit - start.size() - 3, 'x'),
+                            "\r\n\r\n"));
+  EXPECT_EQ(client.ReadResponse().status, 431);
+  TestClient cut = Connect();
+  cut.Write(absl::StrCat(start, std::string(200'000, 'x')));
+  cut.FinishWriting();
+  EXPECT_EQ(cut.ReadResponse().status, 400);
 }
 
 TEST_P(LimitsTest, WhoDoesNotReadIsShed) {
