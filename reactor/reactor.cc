@@ -71,40 +71,51 @@ constexpr bool kDebugging = true;
 
 }  // namespace
 
-Registration& Registration::operator=(Registration&& other) noexcept {
-  if (this == &other) return *this;
-  Reset();
-  reactor_ = std::exchange(other.reactor_, nullptr);
-  descriptor_ = std::exchange(other.descriptor_, -1);
-  return *this;
+absl::Status EmbeddedRegistration::Start(Reactor& reactor, int descriptor,
+                                         Interest interest,
+                                         const WatchOptions& options,
+                                         IoHandler& handler) {
+  CHECK(!active());
+  absl::Status status =
+      reactor.StartWatching(descriptor, interest, options, handler);
+  if (status.ok()) descriptor_ = descriptor;
+  return status;
 }
 
-absl::Status Registration::SetInterest(Interest interest) {
+absl::Status EmbeddedRegistration::SetInterest(Reactor& reactor,
+                                               Interest interest) {
   CHECK(active());
-  reactor_->CheckThread("SetInterest()", descriptor_);
-  if (reactor_->watches_[descriptor_].interest == interest) {
+  reactor.CheckThread("SetInterest()", descriptor_);
+  if (reactor.watches_[descriptor_].interest == interest) {
     return absl::OkStatus();
   }
-  return reactor_->Change(descriptor_, interest).ToStatus("epoll_ctl");
+  return reactor.Change(descriptor_, interest).ToStatus("epoll_ctl");
 }
 
-absl::Status Registration::Rearm() {
+absl::Status EmbeddedRegistration::Rearm(Reactor& reactor) {
   CHECK(active());
-  reactor_->CheckThread("Rearm()", descriptor_);
-  return reactor_->Change(descriptor_, reactor_->watches_[descriptor_].interest)
+  reactor.CheckThread("Rearm()", descriptor_);
+  return reactor.Change(descriptor_, reactor.watches_[descriptor_].interest)
       .ToStatus("epoll_ctl");
 }
 
-void Registration::Inject(Readiness readiness) {
+void EmbeddedRegistration::Inject(Reactor& reactor, Readiness readiness) {
   CHECK(active());
-  reactor_->CheckThread("Inject()", descriptor_);
-  reactor_->injected_.push_back(
-      {descriptor_, reactor_->watches_[descriptor_].generation, readiness});
+  reactor.CheckThread("Inject()", descriptor_);
+  reactor.injected_.push_back(
+      {descriptor_, reactor.watches_[descriptor_].generation, readiness});
 }
 
-void Registration::Reset() {
-  if (!active()) return;
-  std::exchange(reactor_, nullptr)->Unregister(descriptor_);
+void EmbeddedRegistration::Reset(Reactor& reactor) {
+  if (active()) reactor.StopWatching(std::exchange(descriptor_, -1));
+}
+
+Registration& Registration::operator=(Registration&& other) noexcept {
+  if (this == &other) return *this;
+  Reset();
+  reactor_ = other.reactor_;
+  embedded_.descriptor_ = std::exchange(other.embedded_.descriptor_, -1);
+  return *this;
 }
 
 Reactor::Reactor(Kernel& kernel, const Options& options)
@@ -246,6 +257,17 @@ absl::StatusOr<Registration> Reactor::Register(int descriptor,
                                                Interest interest,
                                                const WatchOptions& options,
                                                IoHandler& handler) {
+  Registration registration;
+  registration.reactor_ = this;
+  absl::Status status = registration.embedded_.Start(
+      *this, descriptor, interest, options, handler);
+  if (!status.ok()) return status;
+  return registration;
+}
+
+absl::Status Reactor::StartWatching(int descriptor, Interest interest,
+                                    const WatchOptions& options,
+                                    IoHandler& handler) {
   CheckThread("Register()", descriptor);
   CHECK_GE(descriptor, 0);
   // EINVAL in Linux, which would tell of it less clearly.
@@ -266,7 +288,7 @@ absl::StatusOr<Registration> Reactor::Register(int descriptor,
   if (!result.ok()) return result.ToStatus("epoll_ctl");
   watch.handler = &handler;
   ++watch_count_;
-  return Registration(*this, descriptor);
+  return absl::OkStatus();
 }
 
 SysResult Reactor::Control(int operation, int descriptor, Interest interest) {
@@ -294,7 +316,7 @@ SysResult Reactor::Change(int descriptor, Interest interest) {
   return result;
 }
 
-void Reactor::Unregister(int descriptor) {
+void Reactor::StopWatching(int descriptor) {
   CheckThread("the end of a Registration", descriptor);
   Watch& watch = watches_[descriptor];
   watch.handler = nullptr;

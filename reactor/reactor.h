@@ -27,6 +27,31 @@ namespace pollux {
 
 class Reactor;
 
+// A Registration for whoever has many of them and knows their reactor anyway:
+// four bytes. Every call names the reactor, always the same one; Reset() comes
+// before the destructor. All else is said of Registration.
+class EmbeddedRegistration {
+ public:
+  EmbeddedRegistration() = default;
+  EmbeddedRegistration(const EmbeddedRegistration&) = delete;
+  EmbeddedRegistration& operator=(const EmbeddedRegistration&) = delete;
+
+  // Fails as Reactor::Register() does. It must not be active.
+  absl::Status Start(Reactor& reactor, int descriptor, Interest interest,
+                     const WatchOptions& options, IoHandler& handler);
+
+  bool active() const { return descriptor_ >= 0; }
+  absl::Status SetInterest(Reactor& reactor, Interest interest);
+  absl::Status Rearm(Reactor& reactor);
+  void Inject(Reactor& reactor, Readiness readiness);
+  void Reset(Reactor& reactor);
+
+ private:
+  friend class Registration;
+
+  int descriptor_ = -1;
+};
+
 // The fact that one descriptor is watched for one handler.
 //
 // Owns the watching, not the descriptor, which must stay open as long: destroy
@@ -40,34 +65,36 @@ class [[nodiscard]] Registration {
   Registration& operator=(Registration&& other) noexcept;
   ~Registration() { Reset(); }
 
-  bool active() const { return reactor_ != nullptr; }
+  bool active() const { return embedded_.active(); }
 
   // epoll_ctl(2), but no system call if nothing changes. What is no longer
   // wanted is not told any more, even of events already taken from the kernel.
   // ENOMEM and ENOSPC are the failures that are not a caller's bug; the old
   // interest then holds, or kNone with Trigger::kExclusive, for which epoll
   // knows no change but to leave and come back.
-  absl::Status SetInterest(Interest interest);
+  absl::Status SetInterest(Interest interest) {
+    return embedded_.SetInterest(*reactor_, interest);
+  }
 
   // With Trigger::kOneShot: tells the next readiness, or the one that holds.
   // Fails as SetInterest().
-  absl::Status Rearm();
+  absl::Status Rearm() { return embedded_.Rearm(*reactor_); }
 
   // Tells the handler `readiness` in the next iteration, which then does not
   // wait, as if the kernel had, but whatever the interest is: for work that was
   // left for reasons of fairness. Cancelled by destroying the registration.
-  void Inject(Readiness readiness);
+  void Inject(Readiness readiness) { embedded_.Inject(*reactor_, readiness); }
 
   // Stops watching. Nothing if it watches nothing.
-  void Reset();
+  void Reset() {
+    if (active()) embedded_.Reset(*reactor_);
+  }
 
  private:
   friend class Reactor;
-  Registration(Reactor& reactor, int descriptor)
-      : reactor_(&reactor), descriptor_(descriptor) {}
 
   Reactor* reactor_ = nullptr;
-  int descriptor_ = -1;
+  EmbeddedRegistration embedded_;
 };
 
 // An event loop on one epoll set. One iteration, in this order:
@@ -187,7 +214,7 @@ class Reactor {
   const LoopStatistics& statistics() const { return statistics_; }
 
  private:
-  friend class Registration;
+  friend class EmbeddedRegistration;
   friend class StallWatchdog;
   friend class EmbeddedTimer;
 
@@ -196,11 +223,12 @@ class Reactor {
     IoHandler* handler = nullptr;
     // Tells this registration's events from those of earlier ones.
     uint32_t generation = 0;
-    Interest interest = Interest::kNone;
     WatchOptions options;
+    Interest interest : 7 = Interest::kNone;
     // Not while an exclusive one wants nothing.
-    bool is_in_epoll = false;
+    bool is_in_epoll : 1 = false;
   };
+  static_assert(sizeof(Watch) == 16, "there is one for each descriptor");
   struct Injected {
     int descriptor;
     uint32_t generation;
@@ -219,7 +247,9 @@ class Reactor {
   absl::Status OpenDescriptors();
   SysResult Control(int operation, int descriptor, Interest interest);
   SysResult Change(int descriptor, Interest interest);
-  void Unregister(int descriptor);
+  absl::Status StartWatching(int descriptor, Interest interest,
+                             const WatchOptions& options, IoHandler& handler);
+  void StopWatching(int descriptor);
   Watch* FindWatch(int descriptor, uint32_t generation);
 
   // Debug builds: that nobody else is using it, now that `what` is called.

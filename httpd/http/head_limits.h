@@ -9,6 +9,9 @@ namespace pollux::http {
 // Beyond any of these a request is refused, as soon as the first byte too many
 // arrives. Bytes, each at least 1.
 struct HeadLimits {
+  // More cannot be asked for.
+  static constexpr uint32_t kLargestMaxHeadBytes = uint32_t{1} << 30;
+
   // The whole head, from the method to the blank line that ends it: 431.
   uint32_t max_head_bytes = 32 * 1024;
 

@@ -188,6 +188,7 @@ class RequestParser::AtOnce {
 ParseOutcome RequestParser::Parse(absl::string_view message,
                                   const HeadLimits& limits, RequestHead& head) {
   assert(message.size() >= scanned_);
+  assert(limits.max_head_bytes <= HeadLimits::kLargestMaxHeadBytes);
   return scanned_ == 0 ? AtOnce::Read(*this, message, limits, head)
                        : ReadOn(message, limits, head);
 }

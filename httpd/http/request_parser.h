@@ -113,9 +113,9 @@ class RequestParser {
 
   // Bytes of the message that have passed the grammar. A CRLF or a %XX passes
   // as a whole.
-  size_t scanned_ = 0;
+  uint32_t scanned_ = 0;
   // Where the method, target, version or line that is being read began.
-  size_t token_start_ = 0;
+  uint32_t token_start_ = 0;
   uint32_t fields_ = 0;
   // The method's first byte: 2 after an empty line.
   uint8_t head_start_ = 0;

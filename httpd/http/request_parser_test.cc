@@ -1200,7 +1200,7 @@ TEST_F(RequestParserTest, R11_EachHeadIsCountedAnew) {
 }
 
 TEST_F(RequestParserTest, R11_LargestLimits) {
-  const HeadLimits limits = {.max_head_bytes = UINT32_MAX,
+  const HeadLimits limits = {.max_head_bytes = HeadLimits::kLargestMaxHeadBytes,
                              .max_request_line_bytes = UINT32_MAX,
                              .max_fields = UINT32_MAX};
   const std::string input = HeadWithFields(200);

@@ -49,9 +49,9 @@ absl::string_view Traceparent(const http::RequestHead& head) {
 }  // namespace
 
 Connection::Connection(HttpServer& server, Socket socket, size_t index)
-    : server_(server),
-      stream_(server.buffers_, std::move(socket), *this),
-      index_(static_cast<uint32_t>(index)) {
+    : index_(static_cast<uint32_t>(index)),
+      server_(server),
+      stream_(server.buffers_, std::move(socket), *this) {
   server_.statistics_.of(state_).Add(1);
 }
 
@@ -725,7 +725,8 @@ void Connection::Settle() {
   }
   NoteState();
   const Deadline current = CurrentDeadline();
-  if (std::exchange(restart_deadline_, false) || current != armed_for_) {
+  if (restart_deadline_ || current != armed_for_) {
+    restart_deadline_ = false;
     Restart(current);
   }
   server_.CheckMemory();

@@ -28,12 +28,9 @@ absl::Status Stream::Start() {
 }
 
 absl::Status Stream::Watch(Interest interest, Trigger trigger) {
-  registration_.Reset();
-  absl::StatusOr<Registration> registration = reactor().Register(
-      socket_.descriptor(), interest, {.trigger = trigger}, *this);
-  if (!registration.ok()) return registration.status();
-  registration_ = *std::move(registration);
-  return absl::OkStatus();
+  registration_.Reset(reactor());
+  return registration_.Start(reactor(), socket_.descriptor(), interest,
+                             {.trigger = trigger}, *this);
 }
 
 // Output.
@@ -106,7 +103,7 @@ void Stream::LingerWhenSent() {
 
 void Stream::Close() {
   // Out of epoll first: an open file that was dup'ed would stay watched.
-  registration_.Reset();
+  registration_.Reset(reactor());
   socket_.Close();
   if (in_callback_) buffers_.sending_.Clear();
   // What a freed buffer cost is not carried until the owner is destroyed.
@@ -384,8 +381,9 @@ void Stream::UpdateInterest() {
             : (blocked_ ? Interest::kWrite : Interest::kNone);
   const bool is_watched = registration_.active() && !parked_;
   parked_ = false;
-  const absl::Status status = is_watched ? registration_.SetInterest(interest)
-                                         : Watch(interest, Trigger::kLevel);
+  const absl::Status status =
+      is_watched ? registration_.SetInterest(reactor(), interest)
+                 : Watch(interest, Trigger::kLevel);
   if (!status.ok()) End(CloseReason::kBroken, ENOMEM);
 }
 
@@ -405,7 +403,7 @@ void Stream::Settle() {
 void Stream::RequestTurn() {
   if (in_callback_ || !is_open() || nudged_) return;
   nudged_ = true;
-  registration_.Inject({});
+  registration_.Inject(reactor(), {});
 }
 
 }  // namespace pollux

@@ -212,12 +212,12 @@ class Stream final : private IoHandler {
 
   StreamBuffers& buffers_;
   Handler& handler_;
-  Socket socket_;
-  Registration registration_;
   // Null when there is nothing to keep.
   std::unique_ptr<Backlog> backlog_;
 
-  Output output_state_ = Output::kOpen;
+  // In the rest of its last word stands what follows.
+  [[no_unique_address]] Socket socket_;
+  Output output_state_ : 2 = Output::kOpen;
   bool in_callback_ : 1 = false;
   bool nudged_ : 1 = false;
   bool paused_ : 1 = false;
@@ -230,6 +230,7 @@ class Stream final : private IoHandler {
   // The peer has hung up, and what it sent is read later: until then epoll must
   // not tell it again and again.
   bool parked_ : 1 = false;
+  EmbeddedRegistration registration_;
 };
 
 }  // namespace pollux

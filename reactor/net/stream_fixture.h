@@ -113,6 +113,13 @@ class StreamTest : public ReactorFixture {
     calls_.Clear();
   }
 
+  void OpenWithReceiveBuffer(size_t bytes) {
+    Drop();
+    options_.receive_buffer_bytes = bytes;
+    buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
+    Open();
+  }
+
   // The same over TCP.
   void OpenTcp() {
     Drop();

@@ -97,9 +97,7 @@ TEST_P(StreamTest, BytesAreBytes) {
 }
 
 TEST_P(StreamTest, ReadsOncePerEvent) {
-  options_.receive_buffer_bytes = 4;
-  buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
-  Open();
+  OpenWithReceiveBuffer(4);
   client_.Write("0123456789");
   for (int reads : {1, 2, 3}) {
     Iterate();
@@ -109,9 +107,7 @@ TEST_P(StreamTest, ReadsOncePerEvent) {
 }
 
 TEST_P(StreamTest, AFullBufferStopsReadingUntilItIsConsumed) {
-  options_.receive_buffer_bytes = 4;
-  buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
-  Open();
+  OpenWithReceiveBuffer(4);
   server_.on_input = [](absl::string_view) { return 0; };
   client_.Write("0123456789");
   Iterate();
@@ -125,9 +121,7 @@ TEST_P(StreamTest, AFullBufferStopsReadingUntilItIsConsumed) {
 }
 
 TEST_P(StreamTest, AFullBufferStillTellsThatThePeerHasGone) {
-  options_.receive_buffer_bytes = 4;
-  buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
-  Open();
+  OpenWithReceiveBuffer(4);
   server_.on_input = [](absl::string_view) { return 0; };
   client_.Write("0123456789");
   Iterate();
