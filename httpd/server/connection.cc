@@ -583,9 +583,9 @@ void Connection::Record() {
   const ConnectionWork::Asked& asked =
       work_ == nullptr ? server_.asked_ : work_->asked;
   RouteStatistics& route = server_.statistics_.routes[route_];
-  const absl::Duration duration = server_.reactor_.Now() - asked.at;
+  const int64_t nanos = server_.reactor_.Now().nanos() - asked.at.nanos();
   route.responses[status_ / 100 - 1].Add();
-  route.latency.Record(duration);
+  route.latency.RecordNanos(nanos);
   const uint64_t bytes = written_bytes_ - asked.written_bytes;
   server_.statistics_.sent_bytes.Add(bytes);
   ExchangeObserver* const observer = server_.options_.observer;
@@ -619,7 +619,7 @@ void Connection::Record() {
   record.route = server_.router_.route_name(route_);
   record.status = status_;
   record.sent_bytes = bytes;
-  record.duration = duration;
+  record.duration = absl::Nanoseconds(nanos);
   observer->OnExchange(record);
 }
 

@@ -62,12 +62,6 @@ void Stream::Flush() {
   RequestTurn();
 }
 
-uint64_t Stream::unsent_bytes() const {
-  if (!is_open()) return 0;
-  return (backlog_ ? backlog_->output.size() : 0) +
-         (in_callback_ ? buffers_.sending_.size() : 0);
-}
-
 size_t Stream::buffered_bytes() const {
   if (!is_open()) return 0;
   return (backlog_

@@ -115,7 +115,11 @@ class Stream final : private IoHandler {
   void Flush();
 
   // Bytes written and not yet taken by the kernel, wherever they lie.
-  uint64_t unsent_bytes() const;
+  uint64_t unsent_bytes() const {
+    if (!is_open()) return 0;
+    return (backlog_ ? backlog_->output.size() : 0) +
+           (in_callback_ ? buffers_.sending_.size() : 0);
+  }
   bool is_output_high() const {
     return unsent_bytes() >= options().high_watermark_bytes;
   }
