@@ -1,5 +1,6 @@
 #include "httpd/server/connection.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -112,11 +113,14 @@ void Connection::EndIfUnused() {
 }
 
 void Connection::Close() {
+  written_bytes_ -= stream_.unsent_bytes();
   stream_.Close();
   // It may be due in this iteration, at whose end the connection is freed.
   Disarm(server_.reactor_);
-  if (is_unanswered()) server_.statistics_.cancelled_requests.Add();
-  if (answer_ == Answer::kStreaming) Record();
+  if (is_unanswered() || answer_ == Answer::kSending) {
+    server_.statistics_.cancelled_requests.Add();
+  }
+  if (answer_ == Answer::kStreaming || answer_ == Answer::kSending) Record();
   Abandon();
   if (work_ != nullptr) ReleaseWork();
   server_.statistics_.of(state_).Add(-1);
@@ -125,7 +129,7 @@ void Connection::Close() {
 void Connection::Shed() {
   const bool is_between = reading_ == Reading::kHead && !parser_.in_progress();
   if (is_ending() || answer_ >= Answer::kStreaming || is_between) {
-    stream_.Abort();
+    Abort();
     return Leave();
   }
   if (reading_ == Reading::kHead) BeginWithoutHead({});
@@ -282,7 +286,7 @@ void Connection::Continue() {
     closes_unasked_ = true;
     return WriteHeld();
   }
-  Append(kContinue);
+  AppendHead(kContinue);
 }
 
 size_t Connection::ReadBody(absl::string_view input) {
@@ -426,16 +430,24 @@ void Connection::Append(absl::string_view bytes) {
   written_bytes_ += bytes.size();
 }
 
+void Connection::AppendHead(absl::string_view bytes) {
+  Append(bytes);
+  asked().head_bytes += bytes.size();
+}
+
 void Connection::Write(const http::PreparedResponse& response) {
   NoteWriting();
   std::string& output = stream_.output();
   const size_t before = output.size();
-  response.AppendTo(
-      output, server_.dates_.At(server_.reactor_.Now()), ConnectionOptionNow(),
-      method_ == http::Method::kHead ? http::BodyPresence::kHeadOnly
-                                     : http::BodyPresence::kHeadAndBody,
-      work_ == nullptr ? absl::string_view() : work_->more_lines);
-  written_bytes_ += output.size() - before;
+  const bool is_head_only = method_ == http::Method::kHead;
+  response.AppendTo(output, server_.dates_.At(server_.reactor_.Now()),
+                    ConnectionOptionNow(),
+                    is_head_only ? http::BodyPresence::kHeadOnly
+                                 : http::BodyPresence::kHeadAndBody,
+                    work_ == nullptr ? absl::string_view() : work_->more_lines);
+  const size_t bytes = output.size() - before;
+  written_bytes_ += bytes;
+  asked().head_bytes += bytes - (is_head_only ? 0 : response.body_bytes());
 }
 
 absl::Status Connection::WriteHead(const ResponseHead& head,
@@ -461,7 +473,7 @@ absl::Status Connection::WriteHead(const ResponseHead& head,
   if (writer.closes()) persistence_ = http::Persistence::kClose;
   constexpr size_t kBlankLineBytes = 2;
   scratch.insert(scratch.size() - kBlankLineBytes, work_->more_lines);
-  Append(scratch);
+  AppendHead(scratch);
   return written;
 }
 
@@ -532,7 +544,7 @@ void Connection::SendInterim(int status, absl::Span<const http::Field> fields) {
   if (!writer.WriteInterim(status, fields).ok()) {
     server_.statistics_.invalid_responses.Add();
   }
-  Append(scratch);
+  AppendHead(scratch);
   SettleOutside();
 }
 
@@ -570,7 +582,16 @@ void Connection::AnswerDone() {
   if (reading_ == Reading::kWhole) FinishExchange();
 }
 
+// An answer that is not nearly sent is not over: its time runs, the client may
+// still miss it, and no other request is read.
 void Connection::FinishExchange() {
+  if (!stream_.is_output_high()) return EndExchange();
+  answer_ = Answer::kSending;
+  (void)work();
+  SettleOutside();
+}
+
+void Connection::EndExchange() {
   Record();
   if (work_ != nullptr) ReleaseWork();
   reading_ = Reading::kHead;
@@ -580,13 +601,14 @@ void Connection::FinishExchange() {
 }
 
 void Connection::Record() {
-  const ConnectionWork::Asked& asked =
-      work_ == nullptr ? server_.asked_ : work_->asked;
+  const ConnectionWork::Asked& asked = this->asked();
   RouteStatistics& route = server_.statistics_.routes[route_];
   const int64_t nanos = server_.reactor_.Now().nanos() - asked.at.nanos();
   route.responses[status_ / 100 - 1].Add();
   route.latency.RecordNanos(nanos);
-  const uint64_t bytes = written_bytes_ - asked.written_bytes;
+  // Less if not even the answers before were sent.
+  const uint64_t bytes =
+      written_bytes_ - std::min(asked.written_bytes, written_bytes_);
   server_.statistics_.sent_bytes.Add(bytes);
   ExchangeObserver* const observer = server_.options_.observer;
   if (observer == nullptr) return;
@@ -619,6 +641,7 @@ void Connection::Record() {
   record.route = server_.router_.route_name(route_);
   record.status = status_;
   record.sent_bytes = bytes;
+  record.body_bytes = bytes - std::min(asked.head_bytes, bytes);
   record.duration = absl::Nanoseconds(nanos);
   observer->OnExchange(record);
 }
@@ -635,6 +658,8 @@ void Connection::NoteRequest(const http::RequestHead& head) {
                   .referer = value(http::FieldName::kReferer),
                   .user_agent = value(http::FieldName::kUserAgent),
                   .traceparent = std::string(Traceparent(head))};
+  // The socket may be closed then.
+  (void)client();
 }
 
 ConnectionWork& Connection::work() {
@@ -644,6 +669,11 @@ ConnectionWork& Connection::work() {
     work_->asked = server_.asked_;
   }
   return *work_;
+}
+
+// Of the request that is answered.
+ConnectionWork::Asked& Connection::asked() {
+  return work_ == nullptr ? server_.asked_ : work_->asked;
 }
 
 void Connection::ReleaseWork() {
@@ -659,10 +689,15 @@ void Connection::ReleaseWork() {
 
 // So that the client sees that something is missing.
 void Connection::EndTruncated() {
+  Abort();
   Record();
   answer_ = Answer::kDone;
-  stream_.Abort();
   Leave();
+}
+
+void Connection::Abort() {
+  written_bytes_ -= stream_.unsent_bytes();
+  stream_.Abort();
 }
 
 // To close with unread input would make the kernel send an RST, which may eat
@@ -693,10 +728,14 @@ void Connection::OnEndOfInput() {
 
 void Connection::OnOutputDrained() {
   if (answer_ == Answer::kStreaming) NotifyWritable();
+  if (answer_ == Answer::kSending) EndExchange();
   if (stream_.is_open()) Settle();
 }
 
-void Connection::OnClosed(Stream::CloseReason, int) { Leave(); }
+void Connection::OnClosed(Stream::CloseReason, int, uint64_t unsent_bytes) {
+  written_bytes_ -= unsent_bytes;
+  Leave();
+}
 
 void Connection::Leave() {
   Close();
@@ -879,7 +918,7 @@ void Connection::OnTooSlow() {
       statistics.of(TimeoutKind::kWrite).Add();
       // It does not read, so what the kernel has for it must not be kept
       // either.
-      stream_.Abort();
+      Abort();
       return Leave();
   }
   SettleOutside();

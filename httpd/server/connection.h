@@ -83,7 +83,15 @@ class Connection final : private Stream::Handler,
   // How far the request has been read.
   enum class Reading : uint8_t { kHead, kBody, kWhole };
   // How far it has been answered.
-  enum class Answer : uint8_t { kNone, kHeld, kStreaming, kDone };
+  enum class Answer : uint8_t {
+    kNone,
+    // Waits for the request to be whole.
+    kHeld,
+    kStreaming,
+    // Whole, and much of it is not sent yet.
+    kSending,
+    kDone,
+  };
   // What becomes of the connection.
   enum class Ending : uint8_t {
     kNone,
@@ -101,7 +109,8 @@ class Connection final : private Stream::Handler,
   size_t OnInput(absl::string_view input) override;
   void OnEndOfInput() override;
   void OnOutputDrained() override;
-  void OnClosed(Stream::CloseReason reason, int error) override;
+  void OnClosed(Stream::CloseReason reason, int error,
+                uint64_t unsent_bytes) override;
 
   // Exchange.
   void Respond(const http::PreparedResponse& response, Lease lease) override;
@@ -147,20 +156,24 @@ class Connection final : private Stream::Handler,
                          std::optional<uint64_t> body_bytes);
   void NoteWriting();
   void Append(absl::string_view bytes);
+  void AppendHead(absl::string_view bytes);
   void RedirectToFolder(const http::RequestHead& head);
   void Refuse(const http::PreparedResponse& response);
   void AnswerDone();
   void FinishExchange();
+  void EndExchange();
   void Record();
   void NoteRequest(const http::RequestHead& head);
 
   // What the answer needs while it is not simply written.
   ConnectionWork& work();
+  ConnectionWork::Asked& asked();
   void ReleaseWork();
 
   // Ending.
   void EndIfUnused();
   void EndTruncated();
+  void Abort();
   void Linger();
   void CloseWhenSent();
   // Has ended: the server is told, once.

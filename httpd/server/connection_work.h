@@ -30,10 +30,12 @@ struct ConnectionWork {
     Lease lease;
   };
 
-  // When a request's head had come, and what was written before its answer.
+  // When a request's head had come, what was written before its answer, and
+  // what of its answer is not its body: heads, interim ones too.
   struct Asked {
     MonotonicTime at;
     uint64_t written_bytes = 0;
+    uint64_t head_bytes = 0;
   };
 
   // What an ExchangeRecord tells of a head that has gone.

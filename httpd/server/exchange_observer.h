@@ -29,9 +29,13 @@ struct ExchangeRecord {
   absl::string_view route = {};
 
   int status = 0;
-  // Head and body of the answer.
+  // Of the answer, as far as the kernel had taken it if the connection ended
+  // before its end; and those of them that are body, framing included.
   uint64_t sent_bytes = 0;
-  // From the end of the head until the answer was whole, by the loop's time.
+  uint64_t body_bytes = 0;
+  // From the end of the head until the answer was whole, and of a long one all
+  // but the last (StreamOptions::low_watermark_bytes) was sent; by the loop's
+  // time.
   absl::Duration duration = {};
 };
 

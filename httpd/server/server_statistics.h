@@ -60,8 +60,7 @@ inline constexpr size_t kShedReasons = 4;
 struct RouteStatistics {
   // Answers by the first digit of their status, from 1 on.
   std::array<Counter, 5> responses;
-  // From the end of a request's head until its answer was whole, by the time of
-  // the loop: what is answered at once takes none.
+  // As ExchangeRecord::duration: what is answered at once takes none.
   Histogram latency;
 };
 
@@ -78,7 +77,7 @@ struct ServerStatistics {
   Counter received_bytes;
   Counter sent_bytes;
   // Requests whose client left, or was made to leave, before they were
-  // answered.
+  // answered, or before a long answer was sent.
   Counter cancelled_requests;
   // Answers of handlers that could not be written: 500.
   Counter invalid_responses;

@@ -86,7 +86,7 @@ class OneAtATime final : private Listener::Handler,
   }
   void OnEndOfInput() override { stream_->CloseWhenSent(); }
   void OnOutputDrained() override {}
-  void OnClosed(Stream::CloseReason, int) override {
+  void OnClosed(Stream::CloseReason, int, uint64_t) override {
     ++closes_;
     EXPECT_FALSE(stream_->is_open());
     reactor_.DeleteSoon(std::move(stream_));

@@ -114,8 +114,9 @@ void Stream::Abort() {
 }
 
 void Stream::End(CloseReason reason, int error) {
+  const uint64_t unsent = unsent_bytes();
   Close();
-  handler_.OnClosed(reason, error);
+  handler_.OnClosed(reason, error, unsent);
 }
 
 // Input.
@@ -321,8 +322,9 @@ void Stream::SendFile(OutputChain& chain, const FileRange& range) {
     return End(CloseReason::kBroken, result.error());
   }
   if (result.value() == 0) {
+    const uint64_t unsent = unsent_bytes();
     Abort();
-    return handler_.OnClosed(CloseReason::kFileTruncated, 0);
+    return handler_.OnClosed(CloseReason::kFileTruncated, 0, unsent);
   }
   const uint64_t sent = result.ok() ? static_cast<uint64_t>(result.value()) : 0;
   blocked_ = sent < bytes;

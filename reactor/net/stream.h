@@ -64,8 +64,10 @@ class Stream final : private IoHandler {
     virtual void OnOutputDrained() = 0;
 
     // The socket is closed. Told once, and not for Close(), Abort() or the
-    // destructor. `error` is an errno, 0 except with kBroken.
-    virtual void OnClosed(CloseReason reason, int error) = 0;
+    // destructor. `error` is an errno, 0 except with kBroken; `unsent_bytes`
+    // were written, and the kernel never took them.
+    virtual void OnClosed(CloseReason reason, int error,
+                          uint64_t unsent_bytes) = 0;
 
    protected:
     ~Handler() = default;

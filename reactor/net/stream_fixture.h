@@ -63,6 +63,8 @@ struct Server final : Stream::Handler {
   int ends_of_input = 0;
   int drains = 0;
   std::vector<Close> closes;
+  // Of the last one.
+  uint64_t unsent_bytes = 0;
 
   std::unique_ptr<Stream> stream;
 
@@ -78,8 +80,10 @@ struct Server final : Stream::Handler {
     ++drains;
     on_output_drained();
   }
-  void OnClosed(Stream::CloseReason reason, int error) override {
+  void OnClosed(Stream::CloseReason reason, int error,
+                uint64_t unsent) override {
     closes.push_back({reason, error});
+    unsent_bytes = unsent;
     on_closed();
   }
 };

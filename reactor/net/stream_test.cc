@@ -1004,7 +1004,7 @@ TEST_P(StreamDeathTest, AHandlerThatConsumesMoreThanItGotIsABug) {
     }
     void OnEndOfInput() override {}
     void OnOutputDrained() override {}
-    void OnClosed(Stream::CloseReason, int) override {}
+    void OnClosed(Stream::CloseReason, int, uint64_t) override {}
   } greedy;
   Pair pair = MakePair();
   Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), greedy);

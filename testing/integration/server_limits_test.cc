@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "httpd/handlers/fixed.h"
 #include "httpd/http/request_head.h"
 #include "httpd/server/exchange_observer.h"
 #include "httpd/server/handler.h"
@@ -306,11 +307,54 @@ class NotingObserver final : public ExchangeObserver {
                                  record.user_agent, " ", record.traceparent,
                                  " ", record.route, " ", record.status));
     bytes.push_back(record.sent_bytes);
+    body_bytes.push_back(record.body_bytes);
   }
 
   std::vector<std::string> lines;
   std::vector<uint64_t> bytes;
+  std::vector<uint64_t> body_bytes;
 };
+
+// More than kernels buffer.
+constexpr uint64_t kHugeBytes = 16 << 20;
+
+std::unique_ptr<Handler> HugeHandler() {
+  return std::make_unique<FixedHandler>(
+      TextResponse(std::string(kHugeBytes, 'h')));
+}
+
+TEST_P(LimitsTest, ALongAnswerIsOverWhenItIsSent) {
+  NotingObserver observer;
+  options_.observer = &observer;
+  AddRoute({"/huge", {http::Method::kGet}, HugeHandler()});
+  TestClient client = ConnectTcp();
+  client.Write(Get("/huge") + Get("/1"));
+  LetServerWork();
+  EXPECT_EQ(Connections(ConnectionState::kAnswering), 1);
+  EXPECT_THAT(observer.lines, IsEmpty());
+  client.ReadResponses(2);
+  EXPECT_EQ(Connections(ConnectionState::kIdle), 1);
+  EXPECT_EQ(observer.lines.size(), 2u);
+  EXPECT_GT(observer.bytes[0], kHugeBytes);
+  EXPECT_EQ(observer.body_bytes[0], kHugeBytes);
+  EXPECT_EQ(server().statistics().cancelled_requests.Read(), 0u);
+}
+
+TEST_P(LimitsTest, OfALongAnswerThatNobodyTakesOnlyWhatWasSentCounts) {
+  NotingObserver observer;
+  options_.observer = &observer;
+  options_.write_timeout = absl::Milliseconds(50);
+  AddRoute({"/huge", {http::Method::kGet}, HugeHandler()});
+  TestClient client = ConnectTcp();
+  client.Write(Get("/huge"));
+  ASSERT_TRUE(RunUntil([&] { return !observer.lines.empty(); }));
+  EXPECT_THAT(observer.lines[0], StartsWith("127.0.0.1 GET /huge"));
+  EXPECT_LT(observer.bytes[0], kHugeBytes);
+  EXPECT_GT(observer.bytes[0], 0u);
+  EXPECT_EQ(server().statistics().sent_bytes.Read(), observer.bytes[0]);
+  EXPECT_EQ(server().statistics().cancelled_requests.Read(), 1u);
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+}
 
 TEST_P(LimitsTest, AnObserverIsToldOfEachExchange) {
   NotingObserver observer;
