@@ -108,8 +108,11 @@ absl::Status Daemon::Start(Kernel& kernel, const httpd::Settings& settings) {
     if (!log.ok()) return log.status();
     access_log_ = *std::move(log);
   }
+  absl::StatusOr<RateLimits> rate_limits = MakeRateLimits(settings.routes);
+  if (!rate_limits.ok()) return rate_limits.status();
+  rate_limits_ = *std::move(rate_limits);
   absl::StatusOr<std::unique_ptr<Router>> router =
-      MakeRouter(settings.routes, *reactor_);
+      MakeRouter(settings.routes, rate_limits_, *reactor_);
   if (!router.ok()) return router.status();
   router_ = *std::move(router);
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "httpd/access_log.h"
 #include "httpd/config/settings.h"
+#include "httpd/make_router.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/http_server.h"
 #include "httpd/server/router.h"
@@ -58,6 +59,7 @@ class Daemon {
 
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<AccessLog> access_log_;
+  RateLimits rate_limits_;
   std::unique_ptr<Router> router_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<Router> admin_router_;
