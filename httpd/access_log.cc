@@ -63,7 +63,8 @@ void AppendJsonString(std::string& out, absl::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AccessLog>> AccessLog::Create(
-    Reactor& reactor, const httpd::AccessLogSettings& settings) {
+    Reactor& reactor, const httpd::AccessLogSettings& settings,
+    absl::Mutex* turn) {
   Descriptor file;
   int file_number = STDOUT_FILENO;
   if (settings.path != "-") {
@@ -76,16 +77,17 @@ absl::StatusOr<std::unique_ptr<AccessLog>> AccessLog::Create(
     file_number = opened.descriptor();
     file = Descriptor(reactor.kernel(), file_number);
   }
-  return std::unique_ptr<AccessLog>(
-      new AccessLog(reactor, settings.format, std::move(file), file_number));
+  return std::unique_ptr<AccessLog>(new AccessLog(
+      reactor, settings.format, std::move(file), file_number, turn));
 }
 
 AccessLog::AccessLog(Reactor& reactor, httpd::AccessLogFormat format,
-                     Descriptor file, int file_number)
+                     Descriptor file, int file_number, absl::Mutex* turn)
     : reactor_(reactor),
       format_(format),
       file_(std::move(file)),
       file_number_(file_number),
+      turn_(turn),
       flush_(reactor, [this] { Flush(); }) {}
 
 AccessLog::~AccessLog() { Flush(); }
@@ -158,6 +160,7 @@ void AccessLog::RefreshTime() {
 
 void AccessLog::Flush() {
   if (lines_.empty()) return;
+  const absl::MutexLockMaybe lock(turn_);
   absl::string_view rest = lines_;
   while (!rest.empty()) {
     const SysResult written = RetryOnSignal([&] {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "httpd/config/settings.h"
 #include "httpd/server/exchange_observer.h"
 #include "reactor/descriptor.h"
@@ -25,12 +26,20 @@ namespace pollux {
 // be written, as on a full disk, loses lines, which are counted; requests are
 // answered all the same.
 //
+// Several logs, each on a thread of its own, may write to one file. A write to
+// a regular file is whole, but a pipe takes no more than 4096 bytes at once
+// before others get their turn (PIPE_BUF, pipe(7)), and a full disk takes a
+// part: so they have a lock in common, and no line is ever torn.
+//
 // Owned by whoever owns the server, which it must outlive; reactor's thread.
 class AccessLog final : public ExchangeObserver {
  public:
-  // Opens the file, and makes it if need be. open(2), O_APPEND.
+  // Opens the file, and makes it if need be. open(2), O_APPEND. Whoever writes
+  // holds `turn`, which all logs at this file have in common, and which must
+  // outlive them; null: there is no other.
   static absl::StatusOr<std::unique_ptr<AccessLog>> Create(
-      Reactor& reactor, const httpd::AccessLogSettings& settings);
+      Reactor& reactor, const httpd::AccessLogSettings& settings,
+      absl::Mutex* turn = nullptr);
   // Writes what is left.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
@@ -43,7 +52,7 @@ class AccessLog final : public ExchangeObserver {
 
  private:
   AccessLog(Reactor& reactor, httpd::AccessLogFormat format, Descriptor file,
-            int file_number);
+            int file_number, absl::Mutex* turn);
 
   void AppendCommon(const ExchangeRecord& record);
   void AppendJson(const ExchangeRecord& record);
@@ -55,6 +64,7 @@ class AccessLog final : public ExchangeObserver {
   // Unless it is the standard output.
   const Descriptor file_;
   const int file_number_;
+  absl::Mutex* const turn_;
   std::string lines_;
   Counter lost_bytes_;
 

@@ -3,24 +3,34 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "httpd/config/settings.h"
 #include "httpd/http/request_head.h"
 #include "httpd/server/client_address.h"
 #include "httpd/server/exchange_observer.h"
+#include "reactor/descriptor.h"
 #include "reactor/intercepting_kernel.h"
 #include "reactor/kernel.h"
+#include "reactor/linux_kernel.h"
 #include "reactor/net/address.h"
 #include "reactor/reactor.h"
 #include "reactor/sys_result.h"
@@ -174,6 +184,66 @@ TEST_F(AccessLogTest, AFullDiskLosesLinesAndNothingElse) {
   EXPECT_GT(log_->lost_bytes().Read(), 50u);
   kernel_.write_error = 0;
   EXPECT_THAT(Logged(Record()), EndsWith(" 200 123\n"));
+}
+
+// Writes `count` lines, some of which are longer than a pipe takes at once, and
+// in which every byte of the target is `mark`.
+void WriteLines(Kernel& kernel, const std::string& path, absl::Mutex* turn,
+                char mark, int count) {
+  const auto reactor = Reactor::Create(kernel).value();
+  const auto log = AccessLog::Create(*reactor, {.path = path}, turn).value();
+  for (int i = 0; i < count; ++i) {
+    const std::string target(i % 7 == 0 ? 9000 : 50 + i % 100, mark);
+    log->OnExchange(
+        {.method = "GET", .target = target, .status = 200, .sent_bytes = 1});
+    if (i % 5 == 0) reactor->RunOnce(absl::ZeroDuration());
+  }
+}
+
+TEST(AccessLogsTest, OfSeveralThreadsNoLineIsTorn) {
+  constexpr int kLines = 1000;
+  LinuxKernel kernel;
+  // Each opens it by name, as a FIFO.
+  std::array<int, 2> ends;
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  const Descriptor reading(kernel, ends[0]);
+  Descriptor writing(kernel, ends[1]);
+  const std::string path = absl::StrCat("/proc/self/fd/", writing.number());
+  absl::Mutex turn;
+  absl::BlockingCounter finished(3);
+  std::vector<std::thread> threads;
+  for (const char mark : {'a', 'b', 'c'}) {
+    threads.emplace_back([&, mark] {
+      WriteLines(kernel, path, &turn, mark, kLines);
+      finished.DecrementCount();
+    });
+  }
+  // The end comes when nobody has it open any more.
+  threads.emplace_back([&] {
+    finished.Wait();
+    writing.Close();
+  });
+  std::string written;
+  std::array<char, 4096> buffer;
+  while (true) {
+    const SysResult got = kernel.Read(reading.number(), absl::MakeSpan(buffer));
+    if (!got.ok() || got.value() == 0) break;
+    written.append(buffer.data(), static_cast<size_t>(got.value()));
+  }
+  for (std::thread& thread : threads) thread.join();
+  const std::vector<std::string> lines =
+      absl::StrSplit(written, '\n', absl::SkipEmpty());
+  EXPECT_EQ(lines.size(), 3u * kLines);
+  int torn = 0;
+  for (const std::string& line : lines) {
+    const size_t target = line.find("\"GET ") + 5;
+    const size_t end = line.find_first_not_of(line[target], target);
+    if (line.substr(0, 7) != "- - - [" ||
+        line.substr(end) != " HTTP/1.1\" 200 1") {
+      ++torn;
+    }
+  }
+  EXPECT_EQ(torn, 0);
 }
 
 TEST_F(AccessLogTest, AFileThatCannotBeOpenedIsToldInASentence) {

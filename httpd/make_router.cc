@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/functional/overload.h"
+#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "httpd/handlers/basic_auth.h"
@@ -110,25 +111,33 @@ MadeHandler WrapInBasicAuth(const httpd::BasicAuthSettings& settings,
                                   *std::move(check));
 }
 
-MadeHandler WrapInRateLimit(const httpd::RateLimitSettings& settings,
-                            Reactor& reactor, std::unique_ptr<Handler> inner) {
-  return RateLimitHandler::Create(
-      reactor, std::move(inner),
+absl::StatusOr<std::unique_ptr<RateLimit>> MakeRateLimit(
+    const httpd::RateLimitSettings& settings) {
+  return RateLimit::Create(
       {.scope = settings.scope == httpd::RateLimitScope::kPerClient
-                    ? RateLimitHandler::Scope::kEachClient
-                    : RateLimitHandler::Scope::kAllClients,
+                    ? RateLimit::Scope::kEachClient
+                    : RateLimit::Scope::kAllClients,
        .interval = settings.per / settings.requests,
        .burst_requests = settings.burst});
 }
 
-MadeHandler MakeHandler(const httpd::RouteSettings& route, Reactor& reactor) {
+absl::Status OfRoute(const httpd::RouteSettings& route,
+                     const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat("route ", route.name, ": ",
+                                                  status.message()));
+}
+
+// `rate_limit` is null if the route has none.
+MadeHandler MakeHandler(const httpd::RouteSettings& route,
+                        RateLimit* rate_limit, Reactor& reactor) {
   MadeHandler handler = MakeInnermost(route.handler, reactor);
   if (handler.ok() && route.basic_auth.has_value()) {
     handler = WrapInBasicAuth(*route.basic_auth, reactor, *std::move(handler));
   }
   // Outside of the check, which wrong passwords could keep busy.
-  if (handler.ok() && route.rate_limit.has_value()) {
-    handler = WrapInRateLimit(*route.rate_limit, reactor, *std::move(handler));
+  if (handler.ok() && rate_limit != nullptr) {
+    handler = std::make_unique<RateLimitHandler>(reactor, *std::move(handler),
+                                                 *rate_limit);
   }
   if (handler.ok() && route.cors.has_value()) {
     handler = WrapInCors(*route.cors, *std::move(handler));
@@ -141,16 +150,28 @@ MadeHandler MakeHandler(const httpd::RouteSettings& route, Reactor& reactor) {
 
 }  // namespace
 
+absl::StatusOr<RateLimits> MakeRateLimits(
+    const std::vector<httpd::RouteSettings>& routes) {
+  RateLimits limits(routes.size());
+  for (size_t i = 0; i < routes.size(); ++i) {
+    if (!routes[i].rate_limit.has_value()) continue;
+    absl::StatusOr<std::unique_ptr<RateLimit>> limit =
+        MakeRateLimit(*routes[i].rate_limit);
+    if (!limit.ok()) return OfRoute(routes[i], limit.status());
+    limits[i] = *std::move(limit);
+  }
+  return limits;
+}
+
 absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
-    const std::vector<httpd::RouteSettings>& routes, Reactor& reactor) {
+    const std::vector<httpd::RouteSettings>& routes,
+    const RateLimits& rate_limits, Reactor& reactor) {
+  CHECK_EQ(rate_limits.size(), routes.size());
   std::vector<Route> made;
-  for (const httpd::RouteSettings& route : routes) {
-    MadeHandler handler = MakeHandler(route, reactor);
-    if (!handler.ok()) {
-      return absl::Status(
-          handler.status().code(),
-          absl::StrCat("route ", route.name, ": ", handler.status().message()));
-    }
+  for (size_t i = 0; i < routes.size(); ++i) {
+    const httpd::RouteSettings& route = routes[i];
+    MadeHandler handler = MakeHandler(route, rate_limits[i].get(), reactor);
+    if (!handler.ok()) return OfRoute(route, handler.status());
     MethodSet methods = Methods(route.methods);
     if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);
     made.push_back({.path = route.prefix.empty()

@@ -23,6 +23,19 @@ class Counter {
   std::atomic<uint64_t> value_ = 0;
 };
 
+// A number that goes up and down; one thread changes it, any thread reads it. A
+// member of whoever counts.
+class Gauge {
+ public:
+  void Add(int64_t change) {
+    value_.store(Read() + change, std::memory_order_relaxed);
+  }
+  int64_t Read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> value_ = 0;
+};
+
 // Counters and timings of one reactor, since its creation. Owned and written by
 // the reactor; may be read from any thread for as long as the reactor lives.
 // Counting makes no system call and allocates nothing.

@@ -15,17 +15,25 @@ namespace {
 
 constexpr size_t kMaxThreadName = 15;
 
+absl::StatusOr<std::vector<int>> UsableCpus(Kernel& kernel) {
+  cpu_set_t set;
+  const SysResult result = kernel.SchedGetAffinity(0, set);
+  if (!result.ok()) return result.ToStatus("sched_getaffinity");
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ReactorGroup>> ReactorGroup::Create(
     Kernel& kernel, const Options& options) {
   std::unique_ptr<ReactorGroup> group(new ReactorGroup(kernel, options));
-  cpu_set_t cpus;
-  const SysResult result = kernel.SchedGetAffinity(0, cpus);
-  if (!result.ok()) return result.ToStatus("sched_getaffinity");
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &cpus)) group->cpus_.push_back(cpu);
-  }
+  absl::StatusOr<std::vector<int>> cpus = UsableCpus(kernel);
+  if (!cpus.ok()) return cpus.status();
+  group->cpus_ = *std::move(cpus);
   const size_t count =
       options.reactors > 0 ? options.reactors : group->cpus_.size();
   for (size_t i = 0; i < count; ++i) {
@@ -35,6 +43,12 @@ absl::StatusOr<std::unique_ptr<ReactorGroup>> ReactorGroup::Create(
     group->reactors_.push_back(*std::move(reactor));
   }
   return group;
+}
+
+absl::StatusOr<size_t> ReactorGroup::CountCpus(Kernel& kernel) {
+  const absl::StatusOr<std::vector<int>> cpus = UsableCpus(kernel);
+  if (!cpus.ok()) return cpus.status();
+  return cpus->size();
 }
 
 ReactorGroup::~ReactorGroup() {
@@ -62,7 +76,8 @@ absl::Status ReactorGroup::Start(MakeWorker make) {
 
 absl::Status ReactorGroup::Settle(size_t index) {
   const std::string name =
-      absl::StrCat(options_.thread_name, index).substr(0, kMaxThreadName);
+      absl::StrCat(options_.thread_name, options_.first_thread_number + index)
+          .substr(0, kMaxThreadName);
   // Only for whoever looks: a name that is refused is none.
   (void)pthread_setname_np(pthread_self(), name.c_str());
   if (options_.affinity == Affinity::kNone) return absl::OkStatus();

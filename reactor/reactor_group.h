@@ -51,8 +51,13 @@ class ReactorGroup final {
     Affinity affinity = Affinity::kNone;
     // With the thread's number behind it; pthread_setname_np(3) keeps 15 bytes.
     std::string thread_name = "reactor";
+    // That of the first.
+    size_t first_thread_number = 0;
     Reactor::Options reactor = {};
   };
+
+  // How many CPUs the process may use, at least 1. sched_getaffinity(2).
+  static absl::StatusOr<size_t> CountCpus(Kernel& kernel);
 
   // Makes the worker of the reactor with this index. Called on the reactor's
   // thread, for one after another, so it need not be thread-safe.

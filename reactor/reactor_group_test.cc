@@ -149,6 +149,7 @@ TEST_F(ReactorGroupTest, ByDefaultThereIsOneForEachCpu) {
   cpu_set_t cpus;
   ASSERT_TRUE(kernel_.SchedGetAffinity(0, cpus).ok());
   EXPECT_EQ(Make({})->size(), static_cast<size_t>(CPU_COUNT(&cpus)));
+  EXPECT_EQ(*ReactorGroup::CountCpus(kernel_), Make({})->size());
 }
 
 TEST_F(ReactorGroupTest, ThreadsStayOnTheirCpuIfAsked) {
@@ -185,6 +186,22 @@ TEST_F(ReactorGroupTest, ThreadsHaveNames) {
                   .ok());
   EXPECT_THAT(names,
               testing::ElementsAre("a-long-name-for", "a-long-name-for"));
+}
+
+TEST_F(ReactorGroupTest, TheFirstThreadsNumberCanBeChosen) {
+  const auto group =
+      Make({.reactors = 2, .thread_name = "worker", .first_thread_number = 1});
+  std::vector<std::string> names;
+  ASSERT_TRUE(group
+                  ->Start([&](Reactor&, size_t) {
+                    std::array<char, 16> name;
+                    pthread_getname_np(pthread_self(), name.data(),
+                                       name.size());
+                    names.emplace_back(name.data());
+                    return std::make_unique<Noter>(alive_);
+                  })
+                  .ok());
+  EXPECT_THAT(names, testing::ElementsAre("worker1", "worker2"));
 }
 
 // Fails the calls of one kind.

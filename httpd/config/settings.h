@@ -202,7 +202,8 @@ struct RouteSettings {
 };
 
 struct LimitsSettings {
-  // Of all listeners together. Absent: as many as RLIMIT_NOFILE allows.
+  // Of all listeners and workers together. Absent: as many as RLIMIT_NOFILE
+  // allows.
   std::optional<uint32_t> max_connections;
   // From one address. Absent: no limit of its own.
   std::optional<uint32_t> max_connections_per_client;
@@ -256,7 +257,8 @@ struct AccessLogSettings {
 struct Settings {
   // At least one; no address twice, but those with port 0.
   std::vector<ListenerSettings> listeners;
-  // Event loops, each on a thread of its own: 1 to 256, or 0 for one per CPU.
+  // Event loops, each on a thread of its own: 1 to 256, or 0 for one per CPU
+  // that the process may use.
   int workers = 1;
   // At least one; no two for the same host, path and method.
   std::vector<RouteSettings> routes;

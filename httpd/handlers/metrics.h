@@ -33,8 +33,7 @@ class MetricsHandler final : public Handler {
     // Neither is null; both live until the answer has been given.
     const ServerStatistics* server = nullptr;
     const LoopStatistics* loop = nullptr;
-    // HttpServer::listener_counters() and buffered_bytes(): as its own thread
-    // read them.
+    // HttpServer::listener_counters() and buffered_bytes().
     Listener::Counters listener = {};
     uint64_t buffered_bytes = 0;
   };

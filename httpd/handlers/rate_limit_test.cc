@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -24,16 +27,17 @@
 namespace pollux {
 namespace {
 
-using Options = RateLimitHandler::Options;
-using Scope = RateLimitHandler::Scope;
+using Options = RateLimit::Options;
+using Scope = RateLimit::Scope;
 
 class RateLimitHandlerTest : public testing::Test {
  protected:
   void Start(const Options& options) {
-    auto handler = RateLimitHandler::Create(
-        *reactor_, NotingHandler::Make(notes_), options);
-    ASSERT_TRUE(handler.ok()) << handler.status();
-    handler_ = *std::move(handler);
+    auto limit = RateLimit::Create(options);
+    ASSERT_TRUE(limit.ok()) << limit.status();
+    limit_ = *std::move(limit);
+    handler_ = std::make_unique<RateLimitHandler>(
+        *reactor_, NotingHandler::Make(notes_), *limit_);
   }
 
   // What a client of that address gets.
@@ -62,6 +66,7 @@ class RateLimitHandlerTest : public testing::Test {
   NotingHandler::Notes notes_;
   RecordingExchange exchange_;
   const RequestOf request_{"GET /"};
+  std::unique_ptr<RateLimit> limit_;
   std::unique_ptr<RateLimitHandler> handler_;
 };
 
@@ -133,7 +138,7 @@ TEST_F(RateLimitHandlerTest, AllClientsShareABucket) {
 TEST_F(RateLimitHandlerTest, NobodyIsLimitedBecauseOfTooManyOthers) {
   Start({.interval = absl::Hours(1), .burst_requests = 1});
   int refused = 0;
-  for (int i = 0; i < 3 * static_cast<int>(RateLimitHandler::kBuckets); ++i) {
+  for (int i = 0; i < 3 * static_cast<int>(RateLimit::kBuckets); ++i) {
     const int status = Ask(
         absl::StrCat("10.", i >> 16 & 255, ".", i >> 8 & 255, ".", i & 255));
     refused += status == 429 ? 1 : 0;
@@ -146,7 +151,7 @@ TEST_F(RateLimitHandlerTest, FewOthersDoNotMakeAnEmptyBucketForgotten) {
   Start({.interval = absl::Hours(1), .burst_requests = 10});
   EXPECT_EQ(Ask("192.0.2.1", 20), 10);
   // Theirs are fuller.
-  for (int i = 0; i < 3 * static_cast<int>(RateLimitHandler::kBuckets); ++i) {
+  for (int i = 0; i < 3 * static_cast<int>(RateLimit::kBuckets); ++i) {
     Ask(absl::StrCat("10.", i >> 16 & 255, ".", i >> 8 & 255, ".", i & 255));
     exchange_.answers.clear();
   }
@@ -160,11 +165,45 @@ TEST_F(RateLimitHandlerTest, RefusesWhatIsNoLimit) {
         Options{.interval = absl::InfiniteDuration()},
         Options{.burst_requests = 0}, Options{.burst_requests = -1},
         Options{.burst_requests = INT64_MAX}}) {
-    EXPECT_EQ(RateLimitHandler::Create(*reactor_, NotingHandler::Make(notes_),
-                                       options)
-                  .status()
-                  .code(),
+    EXPECT_EQ(RateLimit::Create(options).status().code(),
               absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST_F(RateLimitHandlerTest, HandlersMayHaveALimitInCommon) {
+  Start({.interval = absl::Seconds(1), .burst_requests = 3});
+  RateLimitHandler other(*reactor_, NotingHandler::Make(notes_), *limit_);
+  EXPECT_EQ(Ask("192.0.2.1", 2), 2);
+  request_.AskOf(other, exchange_);
+  EXPECT_EQ(exchange_.answer().status, 200);
+  request_.AskOf(other, exchange_);
+  EXPECT_EQ(exchange_.answer().status, 429);
+  EXPECT_EQ(Ask("192.0.2.1"), 429);
+  EXPECT_EQ(Ask("192.0.2.2"), 200);
+}
+
+TEST(RateLimitTest, ThreadsTogetherTakeNoMoreTokensThanThereAre) {
+  for (const Scope scope : {Scope::kEachClient, Scope::kAllClients}) {
+    const auto limit = RateLimit::Create({.scope = scope,
+                                          .interval = absl::Hours(1),
+                                          .burst_requests = 1000})
+                           .value();
+    const ClientAddress client(Address::Parse("192.0.2.1:1").value());
+    std::atomic<int> taken = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        const MonotonicTime now;
+        for (int request = 0; request < 500; ++request) {
+          const absl::Duration wait = scope == Scope::kAllClients
+                                          ? limit->TakeToken(now)
+                                          : limit->TakeTokenOf(client, now);
+          if (wait == absl::ZeroDuration()) ++taken;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(taken, 1000);
   }
 }
 

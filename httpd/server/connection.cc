@@ -346,7 +346,7 @@ void Connection::ResumeBody() {
 }
 
 void Connection::HoldBytes(uint64_t bytes) {
-  server_.held_bytes_ += bytes - work().held_bytes;
+  server_.held_bytes_.Add(static_cast<int64_t>(bytes - work().held_bytes));
   work_->held_bytes = bytes;
 }
 
@@ -677,7 +677,7 @@ ConnectionWork::Asked& Connection::asked() {
 }
 
 void Connection::ReleaseWork() {
-  server_.held_bytes_ -= work_->held_bytes;
+  server_.held_bytes_.Add(-static_cast<int64_t>(work_->held_bytes));
   // Its callback may be running.
   if (work_->receiver != nullptr) {
     server_.reactor_.DeleteSoon(std::move(work_->receiver));

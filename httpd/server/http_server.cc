@@ -68,16 +68,11 @@ class HttpServer::Acceptor final : private Listener::Handler {
 
   const Address& address() const { return listener_->address(); }
 
-  const Listener::Counters& counters() const {
-    return listener_ == nullptr ? last_counters_ : listener_->counters();
-  }
+  // Any thread: so the listener stays until the server goes.
+  Listener::Counters counters() const { return listener_->counters(); }
 
   // The listener's callback may be running.
-  void Stop() {
-    listener_->AcceptWaitingAndClose();
-    last_counters_ = listener_->counters();
-    server_.reactor_.DeleteSoon(std::move(listener_));
-  }
+  void Stop() { listener_->AcceptWaitingAndClose(); }
 
  private:
   void OnAccept(Socket connection) override {
@@ -87,7 +82,6 @@ class HttpServer::Acceptor final : private Listener::Handler {
   HttpServer& server_;
   const FirstRead first_read_;
   std::unique_ptr<Listener> listener_;
-  Listener::Counters last_counters_;
 };
 
 HttpServer::HttpServer(Reactor& reactor, const Router& router,
@@ -103,6 +97,9 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
       request_timeout_(408),
       truncated_request_(400, "The connection ended within the request."),
       too_many_of_client_(429, "There are too many connections."),
+      client_connections_(options.client_connections == nullptr
+                              ? own_client_connections_
+                              : *options.client_connections),
       shed_(reactor, [this] { ShedLargest(); }),
       last_requests_(reactor, [this] { EndIdle(); }),
       drain_deadline_(reactor, [this] { FinishDrain(); }) {}
@@ -111,6 +108,7 @@ HttpServer::~HttpServer() {
   // What handlers hold of them must not find a server that is half gone.
   for (std::unique_ptr<Connection>& connection : connections_) {
     connection->Close();
+    UncountClient(*connection);
   }
 }
 
@@ -185,9 +183,8 @@ bool HttpServer::MakeRoom() {
 
 void HttpServer::CountClient(Connection& connection,
                              const StatusPage*& refusal) {
-  const ClientAddress& client = connection.client();
-  if (!client.is_known()) return;
-  const size_t count = ++connections_of_client_[client];
+  if (!connection.client().is_known()) return;
+  const size_t count = client_connections_.Add(connection.client());
   if (refusal != nullptr || count <= options_.max_connections_per_client) {
     return;
   }
@@ -195,13 +192,14 @@ void HttpServer::CountClient(Connection& connection,
   refusal = &too_many_of_client_;
 }
 
+void HttpServer::UncountClient(Connection& connection) {
+  if (options_.max_connections_per_client == 0) return;
+  if (!connection.client().is_known()) return;
+  client_connections_.Remove(connection.client());
+}
+
 void HttpServer::Remove(Connection& connection) {
-  if (options_.max_connections_per_client > 0) {
-    const auto client = connections_of_client_.find(connection.client());
-    if (client != connections_of_client_.end() && --client->second == 0) {
-      connections_of_client_.erase(client);
-    }
-  }
+  UncountClient(connection);
   const size_t index = connection.index();
   std::unique_ptr<Connection> removed = std::move(connections_[index]);
   connections_[index] = std::move(connections_.back());
@@ -231,7 +229,7 @@ void HttpServer::GiveWork(std::unique_ptr<ConnectionWork> work) {
 }
 
 void HttpServer::ShedLargest() {
-  while (buffered_bytes() > options_.max_buffered_bytes) {
+  while (HoldsTooMuch()) {
     Connection* largest = nullptr;
     uint64_t most = 0;
     for (const std::unique_ptr<Connection>& connection : connections_) {
@@ -281,7 +279,7 @@ void HttpServer::FinishDrain() {
 Listener::Counters HttpServer::listener_counters() const {
   Listener::Counters sum;
   for (const std::unique_ptr<Acceptor>& acceptor : acceptors_) {
-    const Listener::Counters& counters = acceptor->counters();
+    const Listener::Counters counters = acceptor->counters();
     sum.accepted += counters.accepted;
     sum.shed += counters.shed;
     sum.backoffs += counters.backoffs;

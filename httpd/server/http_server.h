@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +18,7 @@
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
-#include "httpd/server/client_address.h"
+#include "httpd/server/client_connections.h"
 #include "httpd/server/connection_work.h"
 #include "httpd/server/date_cache.h"
 #include "httpd/server/exchange_observer.h"
@@ -27,6 +26,7 @@
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
 #include "httpd/server/status_page.h"
+#include "reactor/loop_statistics.h"
 #include "reactor/net/address.h"
 #include "reactor/net/listener.h"
 #include "reactor/net/socket.h"
@@ -64,6 +64,10 @@ class HttpServer final {
     // Of one client's address; more are refused with 429. Clients through unix
     // sockets are not counted. 0: no limit.
     size_t max_connections_per_client = 0;
+
+    // Where they are counted, for servers that have this limit in common, on
+    // whatever threads; must outlive them. Null: this server counts its own.
+    ClientConnections* client_connections = nullptr;
 
     // In memory because of all connections together: received and not consumed,
     // written and not sent, held by handlers (Responder::HoldBytes()). Beyond
@@ -130,15 +134,16 @@ class HttpServer final {
 
   size_t connection_count() const { return connections_.size(); }
 
-  // Bytes in memory because of all connections: see max_buffered_bytes.
+  // Bytes in memory because of all connections: see max_buffered_bytes. What a
+  // callback that is running writes counts when it has returned. Any thread.
   uint64_t buffered_bytes() const {
-    return buffers_.buffered_bytes() + held_bytes_;
+    return buffers_.kept_bytes() + held_bytes();
   }
 
   // May be read from any thread.
   const ServerStatistics& statistics() const { return statistics_; }
 
-  // Of all listeners since the creation.
+  // Of all listeners since the creation. Any thread, once all are added.
   Listener::Counters listener_counters() const;
 
   const Router& router() const { return router_; }
@@ -154,6 +159,7 @@ class HttpServer final {
   void Remove(Connection& connection);
   bool MakeRoom();
   void CountClient(Connection& connection, const StatusPage*& refusal);
+  void UncountClient(Connection& connection);
   void EndIdle();
   void FinishDrain();
 
@@ -161,10 +167,16 @@ class HttpServer final {
   std::unique_ptr<ConnectionWork> TakeWork();
   void GiveWork(std::unique_ptr<ConnectionWork> work);
 
+  uint64_t held_bytes() const {
+    return static_cast<uint64_t>(held_bytes_.Read());
+  }
+  // With what the callback that is running has written.
+  bool HoldsTooMuch() const {
+    return buffers_.buffered_bytes() + held_bytes() >
+           options_.max_buffered_bytes;
+  }
   void CheckMemory() {
-    if (buffered_bytes() > options_.max_buffered_bytes) {
-      shed_.ArmAfter(absl::ZeroDuration());
-    }
+    if (HoldsTooMuch()) shed_.ArmAfter(absl::ZeroDuration());
   }
   void ShedLargest();
 
@@ -212,11 +224,12 @@ class HttpServer final {
   // Each knows its index.
   std::vector<std::unique_ptr<Connection>> connections_;
   // How many connections each client has, if that is limited.
-  std::map<ClientAddress, size_t> connections_of_client_;
+  ClientConnections own_client_connections_;
+  ClientConnections& client_connections_;
   // Where to look for one that is idle.
   size_t idle_cursor_ = 0;
   // What handlers hold.
-  uint64_t held_bytes_ = 0;
+  Gauge held_bytes_;
   Timer shed_;
 
   bool draining_ = false;

@@ -3,7 +3,6 @@
 #define POLLUX_HTTPD_SERVER_SERVER_STATISTICS_H_
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -12,19 +11,6 @@
 #include "reactor/loop_statistics.h"
 
 namespace pollux {
-
-// A number that goes up and down; one thread changes it, any thread reads it. A
-// member of whoever counts.
-class Gauge {
- public:
-  void Add(int64_t change) {
-    value_.store(Read() + change, std::memory_order_relaxed);
-  }
-  int64_t Read() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<int64_t> value_ = 0;
-};
 
 // What a connection is doing.
 enum class ConnectionState : uint8_t {

@@ -82,13 +82,14 @@ void Listener::AcceptWaitingAndClose() {
   AcceptUpTo(kMaxWaiting);
   resume_.Disarm();
   socket_.Close();
+  reserve_.Close();
 }
 
 void Listener::AcceptUpTo(int count) {
   for (int i = 0; i < count && socket_.is_open(); ++i) {
     SysResult result = Accept();
     if (result.ok()) {
-      ++counters_.accepted;
+      accepted_.Add();
       handler_.OnAccept(Socket(reactor_.kernel(), result.descriptor()));
       continue;
     }
@@ -98,7 +99,7 @@ void Listener::AcceptUpTo(int count) {
     // EMFILE is said even when nobody waits; the shedding then finds that out.
     if (result.would_block()) return;
     if (ConcernsOneConnection(result.error())) {
-      ++counters_.aborted;
+      aborted_.Add();
     } else if (!result.ok()) {
       return BackOff();
     }
@@ -117,7 +118,7 @@ SysResult Listener::ShedOne() {
   reserve_.Close();
   const SysResult result = Accept();
   if (result.ok()) {
-    ++counters_.shed;
+    shed_.Add();
     Socket(reactor_.kernel(), result.descriptor()).Close();
   }
   OpenReserve();
@@ -134,7 +135,7 @@ void Listener::OpenReserve() {
 }
 
 void Listener::BackOff() {
-  ++counters_.backoffs;
+  backoffs_.Add();
   registration_.Reset();
   resume_.ArmAfter(options_.backoff);
 }

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "reactor/descriptor.h"
+#include "reactor/loop_statistics.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
@@ -55,7 +56,7 @@ class Listener final : private IoHandler {
     Trigger trigger = Trigger::kLevel;
   };
 
-  // Counted since the creation.
+  // Counted since the creation. Plain values.
   struct Counters {
     uint64_t accepted = 0;
     // Accepted and closed at once, because descriptors had run out.
@@ -78,13 +79,19 @@ class Listener final : private IoHandler {
 
   // Accepts all who wait, however many an event may bring, and closes the
   // socket at once: between the two nearly nobody can come, to be reset. May be
-  // called from OnAccept().
+  // called from OnAccept(). Nothing is left open; the counters stay.
   void AcceptWaitingAndClose();
 
   // Where it listens, with the port that the kernel picked for port 0.
   const Address& address() const { return address_; }
 
-  const Counters& counters() const { return counters_; }
+  // Any thread; each number by itself is right at some moment.
+  Counters counters() const {
+    return {.accepted = accepted_.Read(),
+            .shed = shed_.Read(),
+            .backoffs = backoffs_.Read(),
+            .aborted = aborted_.Read()};
+  }
 
  private:
   Listener(Reactor& reactor, Socket socket, const Options& options,
@@ -103,7 +110,10 @@ class Listener final : private IoHandler {
   Handler& handler_;
   const Options options_;
   Address address_;
-  Counters counters_;
+  Counter accepted_;
+  Counter shed_;
+  Counter backoffs_;
+  Counter aborted_;
   // How many connections the last event could bring, and when that was.
   int accepts_ = 1;
   uint64_t last_iteration_ = 0;

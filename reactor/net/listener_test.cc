@@ -77,7 +77,7 @@ class ListenerTest : public ReactorFixture, protected Listener::Handler {
   }
 
   int accept_calls() const { return calls_.Count(SyscallKind::kAccept4); }
-  const Listener::Counters& counters() const { return listener_->counters(); }
+  Listener::Counters counters() const { return listener_->counters(); }
 
   std::unique_ptr<Listener> listener_;
   std::vector<Socket> connections_;
@@ -161,7 +161,7 @@ TEST_P(ListenerTest, AcceptsAllWhoWaitBeforeItCloses) {
   for (int i = 0; i < 10; ++i) clients.push_back(Connect());
   listener_->AcceptWaitingAndClose();
   EXPECT_EQ(connections_.size(), 10u);
-  EXPECT_EQ(counters().accepted, 10u);
+  EXPECT_EQ(counters().accepted, 10u) << "they stay when it is closed";
   End late_comer = Connect();
   EXPECT_TRUE(RunUntil([&] {
     late_comer.Read();

@@ -15,8 +15,8 @@ constexpr size_t kMaxSpareBytes = 4096;
 }  // namespace
 
 StreamBuffers::~StreamBuffers() {
-  CHECK_EQ(kept_bytes_, 0u) << "bytes are held by streams that must not "
-                            << "outlive their StreamBuffers";
+  CHECK_EQ(kept_bytes(), 0u) << "bytes are held by streams that must not "
+                             << "outlive their StreamBuffers";
 }
 
 std::unique_ptr<StreamBuffers::Backlog> StreamBuffers::TakeBacklog() {
@@ -39,7 +39,8 @@ void StreamBuffers::GiveBacklog(std::unique_ptr<Backlog> backlog) {
 }
 
 void StreamBuffers::Count(Backlog& backlog, size_t bytes) {
-  kept_bytes_ += bytes - std::exchange(backlog.counted_bytes, bytes);
+  kept_.Add(static_cast<int64_t>(bytes) -
+            static_cast<int64_t>(std::exchange(backlog.counted_bytes, bytes)));
   NotePeak();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "reactor/loop_statistics.h"
 #include "reactor/net/output_chain.h"
 #include "reactor/reactor.h"
 #include "reactor/timer.h"
@@ -62,7 +63,13 @@ class StreamBuffers {
   // written and not yet taken by the kernel. Not what they send from a lease or
   // a file. What is written outside of a stream's callbacks counts from its
   // Flush() on.
-  size_t buffered_bytes() const { return kept_bytes_ + sending_.owned_bytes(); }
+  size_t buffered_bytes() const {
+    return kept_bytes() + sending_.owned_bytes();
+  }
+
+  // The same, but for what the callback that is running has written. Any
+  // thread.
+  size_t kept_bytes() const { return static_cast<size_t>(kept_.Read()); }
 
   // The most that buffered_bytes() has been when something was to be sent or
   // kept.
@@ -80,7 +87,7 @@ class StreamBuffers {
     // While it lingers.
     std::unique_ptr<Timer> linger_deadline;
     uint64_t linger_bytes_left = 0;
-    // What kept_bytes_ has of it.
+    // What kept_bytes() has of it.
     size_t counted_bytes = 0;
   };
 
@@ -100,7 +107,7 @@ class StreamBuffers {
   // What is written to a stream that is closed.
   OutputChain discarded_;
   std::vector<std::unique_ptr<Backlog>> spare_;
-  size_t kept_bytes_ = 0;
+  Gauge kept_;
   size_t peak_bytes_ = 0;
 };
 

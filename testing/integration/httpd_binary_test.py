@@ -84,6 +84,18 @@ def get(path):
     return f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
+def wait_until_refused(daemon):
+    """Until the first signal has arrived: then nobody listens."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        try:
+            with daemon.connect():
+                pass
+        except ConnectionError:
+            return
+    raise AssertionError("it still listens")
+
+
 class ServingTest(unittest.TestCase):
 
     def test_curl_gets_the_answer(self):
@@ -164,7 +176,7 @@ class EndTest(unittest.TestCase):
                 connection.sendall(get("/") + b"GET / HTTP/1.1\r\n")
                 read_response(connection)
                 daemon.process.terminate()
-                self.wait_until_refused(daemon)
+                wait_until_refused(daemon)
                 connection.sendall(b"Host: a\r\n\r\n")
                 head, body = read_response(connection)
                 self.assertIn("\r\nConnection: close\r\n", head)
@@ -177,20 +189,95 @@ class EndTest(unittest.TestCase):
                 connection.sendall(get("/") + b"GET / HTTP/1.1\r\n")
                 read_response(connection)
                 daemon.process.terminate()
-                self.wait_until_refused(daemon)
+                wait_until_refused(daemon)
                 daemon.process.send_signal(signal.SIGINT)
                 self.assertEqual(daemon.end(), 0)
 
-    def wait_until_refused(self, daemon):
-        """Until the first signal has arrived: then nobody listens."""
+
+class WorkersTest(unittest.TestCase):
+
+    CONFIG = CONFIG + ' admin { address: "127.0.0.1:0" } workers: 2 '
+
+    def metric(self, admin, name):
+        """The values of a metric's samples, added up."""
+        answer = subprocess.run(
+            ["curl", "-sf", "--noproxy", "*", admin],
+            capture_output=True, text=True, timeout=DEADLINE, check=True)
+        values = re.findall(rf"(?m)^{name}\{{[^}}]*\}} (\d+)$", answer.stdout)
+        self.assertTrue(values, answer.stdout)
+        return sum(map(int, values)), len(values)
+
+    def wait_for_metric(self, admin, name, value):
+        """It is counted when an answer is on its way."""
         deadline = time.monotonic() + DEADLINE
-        while time.monotonic() < deadline:
-            try:
-                with daemon.connect():
-                    pass
-            except ConnectionError:
-                return
-        self.fail("it still listens")
+        while self.metric(admin, name)[0] != value:
+            self.assertLess(time.monotonic(), deadline, name)
+
+    def test_two_workers_serve_and_count_and_end(self):
+        with tempfile.TemporaryDirectory() as directory:
+            log = pathlib.Path(directory, "access.log")
+            with Daemon("--config_text=" + self.CONFIG +
+                        f'access_log {{ path: "{log}" }}') as daemon:
+                daemon.process.stdout.readline()
+                admin = daemon.process.stdout.readline()
+                admin = admin.removeprefix("admin: ").strip()
+                tasks = os.listdir(f"/proc/{daemon.process.pid}/task")
+                names = [
+                    pathlib.Path(f"/proc/{daemon.process.pid}/task/{task}/comm")
+                    .read_text().strip() for task in tasks]
+                # The first is the main thread.
+                self.assertIn("worker1", names)
+                self.assertNotIn("worker2", names)
+                for _ in range(40):
+                    with daemon.connect() as connection:
+                        for _ in range(2):
+                            connection.sendall(get("/"))
+                            self.assertEqual(read_response(connection)[1],
+                                             "ha?\n")
+                self.wait_for_metric(admin, "pollux_http_requests_total", 80)
+                self.assertEqual(
+                    self.metric(admin, "pollux_listener_accepted_total"),
+                    (40, 2))
+                daemon.process.terminate()
+                self.assertEqual(daemon.end(), 0)
+                self.assertEqual(daemon.stderr, "")
+            lines = log.read_text().splitlines()
+            self.assertEqual(len(lines), 80)
+            for line in lines:
+                self.assertRegex(line, r'^127\.0\.0\.1 - - \[.*\] '
+                                 r'"GET / HTTP/1\.1" 200 \d+$')
+
+    def test_each_address_is_shown_once(self):
+        with Daemon("--config_text=" + self.CONFIG) as daemon:
+            lines = [daemon.process.stdout.readline() for _ in range(2)]
+            daemon.process.terminate()
+            self.assertEqual(daemon.end(), 0)
+        self.assertTrue(lines[0].startswith("  /  GET"), lines)
+        self.assertTrue(lines[1].startswith("admin: http://"), lines)
+        self.assertEqual(daemon.stdout, "")
+
+    def test_a_port_in_use_is_refused(self):
+        with Daemon("--config_text=" + self.CONFIG) as daemon:
+            for workers in (1, 2):
+                result = run(
+                    "--config_text=listener { address: \"127.0.0.1:"
+                    f"{daemon.port}\" }} workers: {workers} {ROUTE}")
+                self.assertEqual(result.returncode, 1)
+                self.assertEqual(
+                    result.stderr, f"httpd: bind 127.0.0.1:{daemon.port}: "
+                    "Address already in use\n")
+
+    def test_a_second_signal_ends_all_at_once(self):
+        with Daemon("--config_text=" + self.CONFIG) as daemon:
+            with contextlib.ExitStack() as stack:
+                for _ in range(16):
+                    connection = stack.enter_context(daemon.connect())
+                    connection.sendall(get("/") + b"GET / HTTP/1.1\r\n")
+                    read_response(connection)
+                daemon.process.terminate()
+                wait_until_refused(daemon)
+                daemon.process.send_signal(signal.SIGINT)
+                self.assertEqual(daemon.end(), 0)
 
 
 class FlagsTest(unittest.TestCase):

@@ -14,6 +14,8 @@
 #include "absl/time/time.h"
 #include "httpd/handlers/fixed.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/client_address.h"
+#include "httpd/server/client_connections.h"
 #include "httpd/server/exchange_observer.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/http_server.h"
@@ -21,6 +23,7 @@
 #include "httpd/server/responder.h"
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
+#include "reactor/net/address.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
 #include "testing/kernel_under_test.h"
@@ -159,6 +162,26 @@ TEST_P(LimitsTest, OfOneClientOnlySoManyConnectionsAreServed) {
   TestClient fourth = ConnectTcp();
   fourth.Write(Get("/4"));
   EXPECT_EQ(fourth.ReadResponse().body, "4");
+}
+
+TEST_P(LimitsTest, ServersMayHaveTheLimitOfAClientInCommon) {
+  ClientConnections clients;
+  options_.max_connections_per_client = 2;
+  options_.client_connections = &clients;
+  const ClientAddress here(Address::Parse("127.0.0.1:1").value());
+  // As another server would.
+  EXPECT_EQ(clients.Add(here), 1u);
+  TestClient first = ConnectTcp();
+  first.Write(Get("/1"));
+  EXPECT_EQ(first.ReadResponse().body, "1");
+  TestClient second = StartToConnectTcp();
+  EXPECT_THAT(second.ReadToEnd(), StartsWith("HTTP/1.1 429 "));
+  second.Close();
+  EXPECT_TRUE(RunUntilConnectionsAre(1));
+  clients.Remove(here);
+  EXPECT_EQ(clients.client_count(), 1u);
+  DestroyServer();
+  EXPECT_EQ(clients.client_count(), 0u) << "what was open is not counted on";
 }
 
 // Collects bodies of any length.
