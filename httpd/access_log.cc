@@ -1,13 +1,9 @@
 #include "httpd/access_log.h"
 
-#include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cstddef>
-#include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -22,7 +18,8 @@ namespace {
 // Beyond it lines are written before the iteration ends.
 constexpr size_t kMaxKeptBytes = 64 * 1024;
 
-constexpr mode_t kMode = 0640;
+// When a reader that took no more is asked again.
+constexpr absl::Duration kTryAgain = absl::Milliseconds(100);
 
 absl::string_view VersionText(http::Version version) {
   return version == http::Version::kHttp10 ? "HTTP/1.0" : "HTTP/1.1";
@@ -33,8 +30,9 @@ void AppendQuoted(std::string& out, absl::string_view text) {
   out.push_back('"');
   if (text.empty()) out.push_back('-');
   for (const char c : text) {
-    if (c == '"' || c == '\\' || c < 0x20 || c == 0x7f) {
-      absl::StrAppendFormat(&out, "\\x%02X", static_cast<unsigned char>(c));
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\' || byte < 0x20 || byte >= 0x7f) {
+      absl::StrAppendFormat(&out, "\\x%02X", byte);
     } else {
       out.push_back(c);
     }
@@ -62,44 +60,28 @@ void AppendJsonString(std::string& out, absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AccessLog>> AccessLog::Create(
-    Reactor& reactor, const httpd::AccessLogSettings& settings,
-    absl::Mutex* turn) {
-  Descriptor file;
-  int file_number = STDOUT_FILENO;
-  if (settings.path != "-") {
-    const SysResult opened = reactor.kernel().OpenAt(
-        AT_FDCWD, settings.path.c_str(),
-        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kMode);
-    if (!opened.ok()) {
-      return opened.ToStatus(absl::StrCat("access log ", settings.path));
-    }
-    file_number = opened.descriptor();
-    file = Descriptor(reactor.kernel(), file_number);
-  }
-  return std::unique_ptr<AccessLog>(new AccessLog(
-      reactor, settings.format, std::move(file), file_number, turn));
-}
-
 AccessLog::AccessLog(Reactor& reactor, httpd::AccessLogFormat format,
-                     Descriptor file, int file_number, absl::Mutex* turn)
+                     LogFile& file)
     : reactor_(reactor),
       format_(format),
-      file_(std::move(file)),
-      file_number_(file_number),
-      turn_(turn),
+      file_(file),
       flush_(reactor, [this] { Flush(); }) {}
 
 AccessLog::~AccessLog() { Flush(); }
 
 void AccessLog::OnExchange(const ExchangeRecord& record) {
   if (reactor_.Now() >= refresh_at_) RefreshTime();
+  const size_t kept = lines_.size();
   if (format_ == httpd::AccessLogFormat::kJson) {
     AppendJson(record);
   } else {
     AppendCommon(record);
   }
-  if (lines_.size() >= kMaxKeptBytes) {
+  if (is_blocked_) {
+    if (lines_.size() <= kMaxKeptBytes) return;
+    lost_bytes_.Add(lines_.size() - kept);
+    lines_.resize(kept);
+  } else if (lines_.size() >= kMaxKeptBytes) {
     Flush();
   } else if (!flush_.armed()) {
     flush_.ArmAfter(absl::ZeroDuration());
@@ -113,7 +95,7 @@ void AccessLog::AppendCommon(const ExchangeRecord& record) {
                            ? std::string()
                            : absl::StrCat(record.method, " ", record.target,
                                           " ", VersionText(record.version)));
-  absl::StrAppend(&lines_, " ", record.status, " ", record.sent_bytes);
+  absl::StrAppend(&lines_, " ", record.status, " ", record.body_bytes);
   if (format_ == httpd::AccessLogFormat::kCombined) {
     lines_.push_back(' ');
     AppendQuoted(lines_, record.referer);
@@ -159,19 +141,11 @@ void AccessLog::RefreshTime() {
 }
 
 void AccessLog::Flush() {
-  if (lines_.empty()) return;
-  const absl::MutexLockMaybe lock(turn_);
-  absl::string_view rest = lines_;
-  while (!rest.empty()) {
-    const SysResult written = RetryOnSignal([&] {
-      return reactor_.kernel().Write(file_number_, {rest.data(), rest.size()});
-    });
-    if (!written.ok()) {
-      lost_bytes_.Add(rest.size());
-      break;
-    }
-    rest.remove_prefix(static_cast<size_t>(written.value()));
-  }
+  if (lines_.empty() && !is_blocked_) return;
+  const SysResult result = file_.Write(lines_);
+  is_blocked_ = result.would_block();
+  if (is_blocked_) return flush_.ArmAfter(kTryAgain);
+  lost_bytes_.Add(lines_.size());
   lines_.clear();
 }
 

@@ -3,14 +3,11 @@
 #define POLLUX_HTTPD_ACCESS_LOG_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
-#include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "httpd/config/settings.h"
+#include "httpd/log_file.h"
 #include "httpd/server/exchange_observer.h"
-#include "reactor/descriptor.h"
 #include "reactor/loop_statistics.h"
 #include "reactor/monotonic_time.h"
 #include "reactor/reactor.h"
@@ -22,24 +19,15 @@ namespace pollux {
 // Format of other servers, or JSON, an object to a line. What clients sent is
 // escaped, so that they cannot forge a line, nor a terminal's command.
 //
-// The lines of one iteration of the loop go out in one write. A log that cannot
-// be written, as on a full disk, loses lines, which are counted; requests are
-// answered all the same.
-//
-// Several logs, each on a thread of its own, may write to one file. A write to
-// a regular file is whole, but a pipe takes no more than 4096 bytes at once
-// before others get their turn (PIPE_BUF, pipe(7)), and a full disk takes a
-// part: so they have a lock in common, and no line is ever torn.
+// The lines of one iteration of the loop go out in one write. If nobody takes
+// them, 64 KiB are kept and tried again. What cannot be kept, or be written, as
+// on a full disk, is lost and counted; requests are answered all the same.
 //
 // Owned by whoever owns the server, which it must outlive; reactor's thread.
 class AccessLog final : public ExchangeObserver {
  public:
-  // Opens the file, and makes it if need be. open(2), O_APPEND. Whoever writes
-  // holds `turn`, which all logs at this file have in common, and which must
-  // outlive them; null: there is no other.
-  static absl::StatusOr<std::unique_ptr<AccessLog>> Create(
-      Reactor& reactor, const httpd::AccessLogSettings& settings,
-      absl::Mutex* turn = nullptr);
+  // `file` may have other logs on other threads; it must outlive them.
+  AccessLog(Reactor& reactor, httpd::AccessLogFormat format, LogFile& file);
   // Writes what is left.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
@@ -51,9 +39,6 @@ class AccessLog final : public ExchangeObserver {
   const Counter& lost_bytes() const { return lost_bytes_; }
 
  private:
-  AccessLog(Reactor& reactor, httpd::AccessLogFormat format, Descriptor file,
-            int file_number, absl::Mutex* turn);
-
   void AppendCommon(const ExchangeRecord& record);
   void AppendJson(const ExchangeRecord& record);
   void RefreshTime();
@@ -61,11 +46,10 @@ class AccessLog final : public ExchangeObserver {
 
   Reactor& reactor_;
   const httpd::AccessLogFormat format_;
-  // Unless it is the standard output.
-  const Descriptor file_;
-  const int file_number_;
-  absl::Mutex* const turn_;
+  LogFile& file_;
   std::string lines_;
+  // The file takes no more for now.
+  bool is_blocked_ = false;
   Counter lost_bytes_;
 
   // The second that is logged, in both notations.
@@ -73,7 +57,7 @@ class AccessLog final : public ExchangeObserver {
   std::string common_time_;
   std::string iso_time_;
 
-  // Due in the iteration that wrote the first line.
+  // Due in the iteration that wrote the first line, or to try again.
   Timer flush_;
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/log/log.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/health.h"
@@ -23,8 +24,6 @@
 
 namespace pollux {
 namespace {
-
-constexpr int kDrainSignals[] = {SIGTERM, SIGINT, SIGQUIT};
 
 // Descriptors of each worker that are no connections: the loop's, listeners,
 // logs.
@@ -62,14 +61,17 @@ size_t MaxConnections(Kernel& kernel, const httpd::Settings& settings,
   const SysResult result = kernel.GetRLimit(RLIMIT_NOFILE, descriptors);
   if (!result.ok() || descriptors.rlim_cur == RLIM_INFINITY) return 0;
   uint64_t of_a_worker = kReservedDescriptors;
+  uint64_t of_a_connection = 1;
   for (const httpd::RouteSettings& route : settings.routes) {
-    if (std::holds_alternative<httpd::FilesSettings>(route.handler)) {
-      of_a_worker += kOpenFilesOfARoute;
-    }
+    if (!std::holds_alternative<httpd::FilesSettings>(route.handler)) continue;
+    of_a_worker += kOpenFilesOfARoute;
+    // And the file that it is sent.
+    of_a_connection = 2;
   }
   const uint64_t reserved = workers * of_a_worker + kMaxAdminConnections;
-  return descriptors.rlim_cur -
-         std::min<uint64_t>(reserved, descriptors.rlim_cur / 2);
+  return (descriptors.rlim_cur -
+          std::min<uint64_t>(reserved, descriptors.rlim_cur / 2)) /
+         of_a_connection;
 }
 
 // Of one worker.
@@ -131,6 +133,13 @@ absl::Status Daemon::Start(Kernel& kernel, const httpd::Settings& settings) {
   if (!rate_limits.ok()) return rate_limits.status();
   common_.rate_limits = *std::move(rate_limits);
 
+  if (settings.access_log.has_value()) {
+    absl::StatusOr<std::unique_ptr<LogFile>> log =
+        LogFile::Open(kernel, settings.access_log->path);
+    if (!log.ok()) return log.status();
+    common_.log = *std::move(log);
+  }
+
   absl::StatusOr<std::unique_ptr<Worker>> worker =
       Worker::Create(*reactor_, settings, common_);
   if (!worker.ok()) return worker.status();
@@ -150,12 +159,17 @@ absl::Status Daemon::Start(Kernel& kernel, const httpd::Settings& settings) {
 
 absl::Status Daemon::HandleSignals() {
   absl::StatusOr<std::unique_ptr<Signals>> signals =
-      Signals::Create(*reactor_, {SIGTERM, SIGINT, SIGQUIT});
+      Signals::Create(*reactor_, {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1});
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
-  for (const int signal : kDrainSignals) {
-    signals_->On(signal, [this](const auto&) { OnSignal(); });
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) {
+    signals_->On(signal, [this](const auto&) { OnStopSignal(); });
   }
+  signals_->On(SIGUSR1, [this](const auto&) { ReopenLog(); });
+  signals_->On(SIGHUP, [](const auto&) {
+    LOG(WARNING) << "SIGHUP: the configuration is read when the daemon starts; "
+                    "start it anew to change it";
+  });
   // A log that nobody reads any more is an error of write(2).
   sigset_t pipe;
   sigemptyset(&pipe);
@@ -270,7 +284,15 @@ absl::Status Daemon::StartAdmin(const httpd::AdminSettings& settings) {
   return absl::OkStatus();
 }
 
-void Daemon::OnSignal() {
+void Daemon::ReopenLog() {
+  if (common_.log == nullptr) return;
+  const absl::Status reopened = common_.log->Reopen();
+  if (!reopened.ok()) {
+    LOG(ERROR) << reopened.message() << "; goes on in the old file";
+  }
+}
+
+void Daemon::OnStopSignal() {
   if (server().is_draining()) return reactor_->Stop();
   undrained_ = workers_.size();
   worker_->Drain([this] { OnDrained(); });

@@ -69,7 +69,8 @@ class Daemon {
   absl::Status StartOtherWorkers(const httpd::Settings& settings);
   absl::StatusOr<std::unique_ptr<Worker>> MakeOtherWorker(
       Reactor& reactor, size_t number, const httpd::Settings& settings);
-  void OnSignal();
+  void OnStopSignal();
+  void ReopenLog();
   void AskOthersToDrain();
   // On the thread of a worker.
   void OnDrained();

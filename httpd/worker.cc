@@ -14,12 +14,9 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(
   // Unix sockets are watched by all. To the others it makes no difference.
   if (common.workers > 1) options.listener.trigger = Trigger::kExclusive;
 
-  if (settings.access_log.has_value()) {
-    absl::StatusOr<std::unique_ptr<AccessLog>> log =
-        AccessLog::Create(reactor, *settings.access_log,
-                          common.workers > 1 ? &common.log_turn : nullptr);
-    if (!log.ok()) return log.status();
-    worker->access_log_ = *std::move(log);
+  if (common.log != nullptr) {
+    worker->access_log_ = std::make_unique<AccessLog>(
+        reactor, settings.access_log->format, *common.log);
     options.observer = worker->access_log_.get();
   }
   absl::StatusOr<std::unique_ptr<Router>> router =
@@ -39,8 +36,11 @@ absl::StatusOr<Address> Worker::Listen(Listening listening) {
 MetricsHandler::Worker Worker::Numbers() const {
   return {.server = &server_->statistics(),
           .loop = &server_->reactor().statistics(),
+
           .listener = server_->listener_counters(),
-          .buffered_bytes = server_->buffered_bytes()};
+          .buffered_bytes = server_->buffered_bytes(),
+          .lost_log_bytes =
+              access_log_ == nullptr ? 0 : access_log_->lost_bytes().Read()};
 }
 
 }  // namespace pollux

@@ -8,10 +8,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "httpd/access_log.h"
 #include "httpd/config/settings.h"
 #include "httpd/handlers/metrics.h"
+#include "httpd/log_file.h"
 #include "httpd/make_router.h"
 #include "httpd/server/client_connections.h"
 #include "httpd/server/http_server.h"
@@ -41,8 +41,8 @@ class Worker final : public ReactorGroup::Worker {
     HttpServer::Options server = {};
     RateLimits rate_limits = {};
     ClientConnections client_connections = {};
-    // Whose access log is being written.
-    absl::Mutex log_turn;
+    // Null if there is no access log.
+    std::unique_ptr<LogFile> log = nullptr;
   };
 
   // An address to accept connections at.
@@ -52,8 +52,7 @@ class Worker final : public ReactorGroup::Worker {
     HttpServer::FirstRead first_read = HttpServer::FirstRead::kWhenReadable;
   };
 
-  // Fails, in a sentence to show, if the log cannot be opened, or a route
-  // cannot have what it needs.
+  // Fails, in a sentence to show, if a route cannot have what it needs.
   static absl::StatusOr<std::unique_ptr<Worker>> Create(
       Reactor& reactor, const httpd::Settings& settings, Common& common);
 

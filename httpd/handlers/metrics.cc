@@ -7,6 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "httpd/http/parse_error.h"
 #include "httpd/server/response.h"
 #include "reactor/histogram.h"
 
@@ -96,6 +97,16 @@ void WriteConnections(PrometheusText& text, Workers workers) {
       text, workers, "pollux_http_buffered_bytes", Type::kGauge,
       "Bytes in memory because of connections.",
       [](const Worker& worker) { return worker.buffered_bytes; });
+  text.Begin("pollux_http_refused_requests_total", Type::kCounter,
+             "Requests that could not be understood or are not served.");
+  // From the first that is an error.
+  for (size_t i = 1; i < http::kParseErrors; ++i) {
+    uint64_t sum = 0;
+    for (const Worker& worker : workers) {
+      sum += worker.server->refused[i].Read();
+    }
+    text.Add({{"reason", http::NameOf(static_cast<http::ParseError>(i))}}, sum);
+  }
   WriteByName(text, workers, "pollux_http_timeouts_total",
               "Clients that ran out of time, by what they did not do.", "kind",
               kTimeouts, [](const Worker& worker, size_t kind) {
@@ -108,7 +119,7 @@ void WriteConnections(PrometheusText& text, Workers workers) {
                 return worker.server->shed[reason].Read();
               });
   WriteCounter(text, workers, "pollux_http_cancelled_requests_total",
-               "Requests whose client was gone before the answer.",
+               "Requests whose client was gone before the answer was.",
                [](const Worker& worker) {
                  return worker.server->cancelled_requests.Read();
                });
@@ -117,6 +128,12 @@ void WriteConnections(PrometheusText& text, Workers workers) {
                [](const Worker& worker) {
                  return worker.server->invalid_responses.Read();
                });
+}
+
+void WriteLogs(PrometheusText& text, Workers workers) {
+  WriteCounter(text, workers, "pollux_access_log_lost_bytes_total",
+               "Bytes of lines that nobody took, or that no disk had room for.",
+               [](const Worker& worker) { return worker.lost_log_bytes; });
 }
 
 void WriteListeners(PrometheusText& text, Workers workers) {
@@ -247,6 +264,7 @@ void MetricsHandler::Handle(const Request&, Responder responder) {
   WriteRoutes(workers, text);
   WriteConnections(text, workers);
   WriteListeners(text, workers);
+  WriteLogs(text, workers);
   WriteLoops(text, workers);
   std::move(responder).Send(
       Response{.head = {.status = 200,

@@ -36,6 +36,8 @@ class MetricsHandler final : public Handler {
     // HttpServer::listener_counters() and buffered_bytes().
     Listener::Counters listener = {};
     uint64_t buffered_bytes = 0;
+    // Of an access log, if there is one.
+    uint64_t lost_log_bytes = 0;
   };
 
   struct Options {

@@ -113,6 +113,9 @@ TEST_F(MetricsHandlerTest, TellsOfConnections) {
   served_[1].server.sent_bytes.Add(200);
   served_[0].server.of(TimeoutKind::kBody).Add(6);
   served_[1].server.of(TimeoutKind::kBody).Add(1);
+  served_[0].server.of(http::ParseError::kBareLf).Add(2);
+  served_[1].server.of(http::ParseError::kBareLf).Add(1);
+  workers_[0].lost_log_bytes = 12;
   served_[0].server.of(ShedReason::kIdleForNew).Add(8);
   served_[0].server.cancelled_requests.Add(9);
   served_[0].server.invalid_responses.Add(10);
@@ -125,6 +128,9 @@ TEST_F(MetricsHandlerTest, TellsOfConnections) {
   EXPECT_EQ(samples.at("pollux_http_received_bytes_total{worker=\"1\"}"), 100);
   EXPECT_EQ(samples.at("pollux_http_sent_bytes_total{worker=\"1\"}"), 200);
   EXPECT_EQ(samples.at("pollux_http_timeouts_total{kind=\"body\"}"), 7);
+  EXPECT_EQ(
+      samples.at("pollux_http_refused_requests_total{reason=\"bare_lf\"}"), 3);
+  EXPECT_EQ(samples.at("pollux_access_log_lost_bytes_total{worker=\"0\"}"), 12);
   EXPECT_EQ(
       samples.at("pollux_http_shed_connections_total{reason=\"idle_for_new\"}"),
       8);

@@ -59,6 +59,10 @@ inline constexpr size_t kParseErrors =
 // The status to answer with: 400, 413, 414, 417, 421, 431, 501 or 505.
 int StatusOf(ParseError error);
 
+// As its enumerator, in small letters with "_" between words: for counters.
+// Constant for the program's life.
+absl::string_view NameOf(ParseError error);
+
 // A short sentence that may be shown to the client: it never repeats what the
 // client sent. Constant for the program's life.
 absl::string_view Explain(ParseError error);

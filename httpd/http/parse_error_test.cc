@@ -30,6 +30,20 @@ TEST(ParseErrorTest, EveryErrorHasAStatusAndASentenceOfItsOwn) {
   }
 }
 
+TEST(ParseErrorTest, EveryErrorHasANameOfItsOwn) {
+  EXPECT_EQ(NameOf(ParseError::kNone), "none");
+  EXPECT_EQ(NameOf(ParseError::kBareCr), "bare_cr");
+  EXPECT_EQ(NameOf(ParseError::kUnsupportedVersion), "unsupported_version");
+  std::set<std::string> names;
+  for (int i = 0; i <= kLast; ++i) {
+    const std::string name(NameOf(static_cast<ParseError>(i)));
+    EXPECT_TRUE(names.insert(name).second) << name;
+    EXPECT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_10"),
+              name.npos)
+        << name;
+  }
+}
+
 TEST(ParseErrorTest, R11_Limits) {
   EXPECT_EQ(StatusOf(ParseError::kBodyTooLarge), 413);
   EXPECT_EQ(StatusOf(ParseError::kTargetTooLong), 414);

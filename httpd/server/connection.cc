@@ -180,7 +180,7 @@ size_t Connection::ReadHead(absl::string_view input) {
       return 0;
     case http::ParseOutcome::Kind::kError:
       BeginWithoutHead(input);
-      Refuse(server_.RefusalFor(outcome.error));
+      Refuse(outcome.error);
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
       is_followed_ = outcome.bytes < input.size();
@@ -212,7 +212,7 @@ void Connection::OnHead(const http::RequestHead& head, bool body_has_begun) {
   reading_ = Reading::kWhole;
   server_.handling_ = {.connection = this, .head = &head};
   if (head.content_length > server_.options_.max_body_bytes) {
-    Refuse(server_.RefusalFor(http::ParseError::kBodyTooLarge));
+    Refuse(http::ParseError::kBodyTooLarge);
   } else {
     if (head.content_length > 0 ||
         head.body_framing == http::BodyFraming::kChunked) {
@@ -312,7 +312,7 @@ size_t Connection::ReadBody(absl::string_view input) {
         OnBodyRead();
         return read + outcome.bytes;
       case http::BodyOutcome::Kind::kError:
-        Refuse(server_.RefusalFor(outcome.error));
+        Refuse(outcome.error);
         return input.size();
     }
   }
@@ -560,6 +560,11 @@ void Connection::AddField(absl::string_view name, absl::string_view value) {
 void Connection::SetRequestId(absl::string_view id) {
   AddField("X-Request-Id", id);
   work().request_id = std::string(id);
+}
+
+void Connection::Refuse(http::ParseError error) {
+  server_.statistics_.of(error).Add();
+  Refuse(server_.RefusalFor(error));
 }
 
 // The request is refused: nothing that follows it can be understood, or is

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "httpd/http/field.h"
+#include "httpd/http/parse_error.h"
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
@@ -158,6 +159,7 @@ class Connection final : private Stream::Handler,
   void Append(absl::string_view bytes);
   void AppendHead(absl::string_view bytes);
   void RedirectToFolder(const http::RequestHead& head);
+  void Refuse(http::ParseError error);
   void Refuse(const http::PreparedResponse& response);
   void AnswerDone();
   void FinishExchange();

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "httpd/http/parse_error.h"
 #include "reactor/histogram.h"
 #include "reactor/loop_statistics.h"
 
@@ -68,12 +69,17 @@ struct ServerStatistics {
   // Answers of handlers that could not be written: 500.
   Counter invalid_responses;
 
+  // Requests that could not be understood, or are not served, by ParseError.
+  std::array<Counter, http::kParseErrors> refused;
   std::array<Counter, kTimeoutKinds> timeouts;
   std::array<Counter, kShedReasons> shed;
 
   // How many there are, by state.
   std::array<Gauge, kConnectionStates> connections;
 
+  Counter& of(http::ParseError error) {
+    return refused[static_cast<size_t>(error)];
+  }
   Counter& of(TimeoutKind kind) { return timeouts[static_cast<size_t>(kind)]; }
   Counter& of(ShedReason reason) { return shed[static_cast<size_t>(reason)]; }
   Gauge& of(ConnectionState state) {

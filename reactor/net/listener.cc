@@ -119,7 +119,10 @@ SysResult Listener::ShedOne() {
   const SysResult result = Accept();
   if (result.ok()) {
     shed_.Add();
-    Socket(reactor_.kernel(), result.descriptor()).Close();
+    // With an RST, so that nobody takes it for an answer without bytes.
+    Socket connection(reactor_.kernel(), result.descriptor());
+    (void)connection.SetResetOnClose();
+    connection.Close();
   }
   OpenReserve();
   return result;

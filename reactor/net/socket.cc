@@ -198,6 +198,12 @@ std::optional<uint64_t> Socket::AcknowledgedBytes() const {
   return info.tcpi_bytes_acked;
 }
 
+SysResult Socket::SetResetOnClose() {
+  constexpr linger kReset = {.l_onoff = 1, .l_linger = 0};
+  return kernel().SetSockOpt(descriptor(), SOL_SOCKET, SO_LINGER, &kReset,
+                             sizeof(kReset));
+}
+
 SysResult Socket::SetNoDelay() {
   return kernel().SetSockOpt(descriptor(), IPPROTO_TCP, TCP_NODELAY, &kOn,
                              sizeof(kOn));

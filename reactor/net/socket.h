@@ -121,6 +121,11 @@ class [[nodiscard]] Socket {
   // it and says EOPNOTSUPP. tcp(7).
   SysResult SetNoDelay();
 
+  // Closing will reset the connection: the peer sees ECONNRESET, and the kernel
+  // forgets what it has of the output. Only TCP knows resets. socket(7),
+  // SO_LINGER of 0.
+  SysResult SetResetOnClose();
+
   // Nothing if it is closed already. Idempotent.
   void Close() {
     if (unlinks_path_) UnlinkPath();

@@ -106,10 +106,8 @@ void Stream::Close() {
 
 void Stream::Abort() {
   if (!is_open()) return;
-  constexpr linger kReset = {.l_onoff = 1, .l_linger = 0};
   // Refused or not, it is closed.
-  (void)kernel().SetSockOpt(socket_.descriptor(), SOL_SOCKET, SO_LINGER,
-                            &kReset, sizeof(kReset));
+  (void)socket_.SetResetOnClose();
   Close();
 }
 

@@ -96,6 +96,46 @@ def wait_until_refused(daemon):
     raise AssertionError("it still listens")
 
 
+class AccessLogTest(unittest.TestCase):
+
+    def test_a_log_that_was_moved_away_is_begun_anew(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "access.log"
+            with Daemon("--config_text=" + CONFIG +
+                        f" access_log {{ path: '{path}' }}") as daemon:
+                with daemon.connect() as connection:
+                    connection.sendall(get("/old"))
+                    read_response(connection)
+                    path.rename(path.with_suffix(".1"))
+                    daemon.process.send_signal(signal.SIGUSR1)
+                    deadline = time.monotonic() + DEADLINE
+                    while not path.exists() and time.monotonic() < deadline:
+                        pass
+                    connection.sendall(get("/new"))
+                    read_response(connection)
+                daemon.process.send_signal(signal.SIGTERM)
+                self.assertEqual(daemon.end(), 0)
+            self.assertIn("/old", path.with_suffix(".1").read_text())
+            self.assertIn("/new", path.read_text())
+            self.assertNotIn("/old", path.read_text())
+
+    def test_a_reader_that_stalls_holds_nobody_up(self):
+        """More lines than a pipe takes, and nobody reads them."""
+        many = 50
+        for more in ("", "workers: 2"):
+            with Daemon("--config_text=" + CONFIG + more +
+                        " access_log { path: '-' }") as daemon:
+                with daemon.connect() as connection:
+                    for _ in range(many):
+                        connection.sendall(get("/" + 4000 * "x"))
+                        self.assertIn("404", read_response(connection)[0])
+                daemon.process.send_signal(signal.SIGTERM)
+                self.assertEqual(daemon.process.wait(DEADLINE), 0)
+                log = os.read(daemon.process.stdout.fileno(), 1 << 20)
+                self.assertLess(log.count(b"\n"), many)
+                self.assertTrue(log.startswith(b"127.0.0.1 - - ["))
+
+
 class ServingTest(unittest.TestCase):
 
     def test_curl_gets_the_answer(self):
@@ -159,6 +199,16 @@ class EndTest(unittest.TestCase):
                 daemon.process.send_signal(number)
                 self.assertEqual(daemon.end(), 0)
                 self.assertEqual(daemon.stderr, "")
+
+    def test_a_hang_up_does_not_end_it(self):
+        with Daemon("--config_text=" + CONFIG) as daemon:
+            daemon.process.send_signal(signal.SIGHUP)
+            with daemon.connect() as connection:
+                connection.sendall(get("/"))
+                self.assertEqual(read_response(connection)[1], "ha?\n")
+            daemon.process.send_signal(signal.SIGTERM)
+            self.assertEqual(daemon.end(), 0)
+        self.assertIn("SIGHUP", daemon.stderr)
 
     def test_an_idle_connection_does_not_hold_it_up(self):
         with Daemon("--config_text=" + CONFIG) as daemon:
