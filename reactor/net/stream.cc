@@ -132,7 +132,7 @@ void Stream::ResumeInput() {
 
 bool Stream::HasUnreadInput() {
   if (!is_open()) return false;
-  if (!in_callback_ && backlog_ && !backlog_->unconsumed.empty()) return true;
+  if (!presenting_ && backlog_ && !backlog_->unconsumed.empty()) return true;
   char byte;
   return kernel().Recv(socket_.descriptor(), {&byte, 1}, MSG_PEEK).value() > 0;
 }
@@ -226,7 +226,9 @@ size_t Stream::KeptInReceiving() {
 
 void Stream::Present(size_t bytes) {
   const absl::string_view input(buffers_.receiving_.data(), bytes);
+  presenting_ = true;
   const size_t consumed = handler_.OnInput(input);
+  presenting_ = false;
   if (!is_open()) return;
   CHECK_LE(consumed, bytes);
   const absl::string_view rest = input.substr(consumed);

@@ -225,6 +225,8 @@ class Stream final : private IoHandler {
   [[no_unique_address]] Socket socket_;
   Output output_state_ : 2 = Output::kOpen;
   bool in_callback_ : 1 = false;
+  // Within OnInput().
+  bool presenting_ : 1 = false;
   bool nudged_ : 1 = false;
   bool paused_ : 1 = false;
   bool lingering_ : 1 = false;

@@ -187,6 +187,25 @@ TEST_P(StreamOutputTest, RefilledAtTheLowWatermarkItLosesNothing) {
   EXPECT_EQ(ReadUntil(client_, bytes.size()), bytes);
 }
 
+TEST_P(StreamOutputTest, WhenTheOutputHasDrainedKeptInputIsNotForgotten) {
+  options_.high_watermark_bytes = 4;
+  std::vector<bool> unread;
+  server_.on_input = [&](absl::string_view) {
+    unread.push_back(stream().HasUnreadInput());
+    stream().output() += "answer";
+    stream().PauseInput();
+    return 3;
+  };
+  server_.on_output_drained = [&] {
+    unread.push_back(stream().HasUnreadInput());
+  };
+  client_.Write("onetwo");
+  ASSERT_TRUE(RunUntil([&] { return server_.drains == 1; }));
+  // From within OnInput() what that was given does not count.
+  EXPECT_THAT(unread, ElementsAre(false, true));
+  EXPECT_TRUE(stream().HasUnreadInput());
+}
+
 // EPOLLOUT is for short writes only: a producer that fills the output when it
 // has drained costs no epoll_ctl.
 TEST_P(StreamOutputTest, WhatTheDrainWritesNeedsNoEpollOut) {
