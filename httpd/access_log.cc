@@ -25,19 +25,29 @@ absl::string_view VersionText(http::Version version) {
   return version == http::Version::kHttp10 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
-// Within double quotes: what is not plain text as "\xHH", as other servers do.
-void AppendQuoted(std::string& out, absl::string_view text) {
-  out.push_back('"');
+// What is not plain text, and `also`, as "\xHH", as other servers do; a dash
+// for nothing.
+void AppendEscaped(std::string& out, absl::string_view text, char also) {
   if (text.empty()) out.push_back('-');
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\' || byte < 0x20 || byte >= 0x7f) {
+    if (c == also || c == '\\' || byte < 0x20 || byte >= 0x7f) {
       absl::StrAppendFormat(&out, "\\x%02X", byte);
     } else {
       out.push_back(c);
     }
   }
+}
+
+void AppendQuoted(std::string& out, absl::string_view text) {
   out.push_back('"');
+  AppendEscaped(out, text, '"');
+  out.push_back('"');
+}
+
+// Not within quotes: a space would end it.
+void AppendUser(std::string& out, absl::string_view name) {
+  AppendEscaped(out, name, ' ');
 }
 
 // As AppendQuoted(), and nothing that JSON could not hold: bytes beyond ASCII
@@ -89,8 +99,9 @@ void AccessLog::OnExchange(const ExchangeRecord& record) {
 }
 
 void AccessLog::AppendCommon(const ExchangeRecord& record) {
-  absl::StrAppend(&lines_, record.client.ToString(), " - - [", common_time_,
-                  "] ");
+  absl::StrAppend(&lines_, record.client.ToString(), " - ");
+  AppendUser(lines_, record.user);
+  absl::StrAppend(&lines_, " [", common_time_, "] ");
   AppendQuoted(lines_, record.method.empty()
                            ? std::string()
                            : absl::StrCat(record.method, " ", record.target,
@@ -123,6 +134,7 @@ void AccessLog::AppendJson(const ExchangeRecord& record) {
                   absl::ToInt64Microseconds(record.duration));
   append("referer", record.referer);
   append("user_agent", record.user_agent);
+  append("user", record.user);
   append("request_id", record.request_id);
   append("traceparent", record.traceparent);
   lines_.append("}\n");

@@ -144,6 +144,15 @@ TEST_F(AccessLogTest, WritesJson) {
             "\"request_id\":\"id1\",\"traceparent\":\"00-1-2-01\"}\n");
 }
 
+TEST_F(AccessLogTest, WhoHasProvedToAskIsNamed) {
+  ExchangeRecord record = Record();
+  record.user = "an na\"\n";
+  Create(httpd::AccessLogFormat::kCommon);
+  EXPECT_THAT(Logged(record), StartsWith("192.0.2.1 - an\\x20na\"\\x0A ["));
+  Create(httpd::AccessLogFormat::kJson);
+  EXPECT_THAT(Logged(record), HasSubstr(",\"user\":\"an na\\\"\\u000a\","));
+}
+
 TEST_F(AccessLogTest, WhatWasNotUnderstoodIsADash) {
   Create(httpd::AccessLogFormat::kCombined);
   EXPECT_THAT(Logged({.status = 400, .body_bytes = 10}),

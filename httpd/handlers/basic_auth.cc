@@ -99,6 +99,7 @@ void BasicAuthHandler::Handle(const Request& request, Responder responder) {
   }
   const auto& [name, password] = *credentials;
   if (check_->Remembers(name, password)) {
+    responder.SetUser(name);
     return inner_->Handle(request, std::move(responder));
   }
   if (check_->is_full()) {
@@ -121,6 +122,7 @@ void BasicAuthHandler::OnVerdict(CredentialCheck::Verdict verdict,
   const Request request = waiting.request.request();
   waiting.responder.HoldBytes(0);
   if (verdict == CredentialCheck::Verdict::kRight) {
+    waiting.responder.SetUser(CredentialsOf(request)->name);
     return std::move(waiting.responder).HandOn(*inner_, request);
   }
   std::move(waiting.responder)

@@ -106,6 +106,10 @@ TEST_F(BasicAuthHandlerTest, VerifiesAndHandsOn) {
   EXPECT_FALSE(exchange_.is_body_paused);
   EXPECT_EQ(exchange_.held_bytes, 0u);
   EXPECT_THAT(notes_.requests, ElementsAre("GET /a"));
+  EXPECT_EQ(exchange_.user, "ann");
+  exchange_.user.clear();
+  Ask(Basic("ann:secret"));
+  EXPECT_EQ(exchange_.user, "ann") << "also when it is remembered";
 }
 
 TEST_F(BasicAuthHandlerTest, TheSchemesCaseDoesNotMatter) {

@@ -52,6 +52,7 @@ class StatusExchange final : public Exchange {
   void SendInterim(int, absl::Span<const http::Field>) override {}
   void AddField(absl::string_view, absl::string_view) override {}
   void SetRequestId(absl::string_view) override {}
+  void SetUser(absl::string_view) override {}
   void ReceiveBody(std::unique_ptr<BodyReceiver>) override {}
   void PauseBody() override {}
   void ResumeBody() override {}

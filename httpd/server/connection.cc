@@ -562,6 +562,10 @@ void Connection::SetRequestId(absl::string_view id) {
   work().request_id = std::string(id);
 }
 
+void Connection::SetUser(absl::string_view name) {
+  work().user = std::string(name);
+}
+
 void Connection::Refuse(http::ParseError error) {
   server_.statistics_.of(error).Add();
   Refuse(server_.RefusalFor(error));
@@ -642,7 +646,10 @@ void Connection::Record() {
   }
   record.client = client();
   record.version = version_;
-  if (work_ != nullptr) record.request_id = work_->request_id;
+  if (work_ != nullptr) {
+    record.request_id = work_->request_id;
+    record.user = work_->user;
+  }
   record.route = server_.router_.route_name(route_);
   record.status = status_;
   record.sent_bytes = bytes;

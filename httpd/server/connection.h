@@ -127,6 +127,7 @@ class Connection final : private Stream::Handler,
   void SendInterim(int status, absl::Span<const http::Field> fields) override;
   void AddField(absl::string_view name, absl::string_view value) override;
   void SetRequestId(absl::string_view id) override;
+  void SetUser(absl::string_view name) override;
   void ReceiveBody(std::unique_ptr<BodyReceiver> receiver) override;
   void PauseBody() override;
   void ResumeBody() override;

@@ -61,6 +61,7 @@ struct ConnectionWork {
     writer.reset();
     notes.reset();
     request_id.clear();
+    user.clear();
     format = PageFormat::kText;
   }
 
@@ -86,6 +87,7 @@ struct ConnectionWork {
 
   std::optional<RequestNotes> notes;
   std::string request_id;
+  std::string user;
 };
 
 }  // namespace pollux

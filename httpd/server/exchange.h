@@ -60,6 +60,7 @@ class Exchange {
                            absl::Span<const http::Field> fields) = 0;
   virtual void AddField(absl::string_view name, absl::string_view value) = 0;
   virtual void SetRequestId(absl::string_view id) = 0;
+  virtual void SetUser(absl::string_view name) = 0;
 
   // The body of the request.
   virtual void ReceiveBody(std::unique_ptr<BodyReceiver> receiver) = 0;

@@ -25,6 +25,8 @@ struct ExchangeRecord {
   absl::string_view traceparent = {};
   // What the answer calls it (X-Request-Id); empty if nothing.
   absl::string_view request_id = {};
+  // Who has proved to have asked, as with a password; empty if nobody.
+  absl::string_view user = {};
   // As configured: never what the client sent.
   absl::string_view route = {};
 

@@ -70,6 +70,7 @@ class RecordingExchange final : public Exchange {
   std::vector<Answer> answers;
   std::vector<int> interim;
   std::string request_id;
+  std::string user;
   std::unique_ptr<BodyReceiver> receiver;
   bool is_body_paused = false;
   uint64_t held_bytes = 0;
@@ -121,6 +122,7 @@ class RecordingExchange final : public Exchange {
   void AddField(absl::string_view name, absl::string_view value) override {
     answer().fields.emplace_back(name, value);
   }
+  void SetUser(absl::string_view name) override { user = std::string(name); }
   void SetRequestId(absl::string_view id) override {
     request_id = std::string(id);
   }

@@ -104,6 +104,10 @@ void Responder::SetRequestId(absl::string_view id) {
   if (exchange_ != nullptr) exchange_->SetRequestId(id);
 }
 
+void Responder::SetUser(absl::string_view name) {
+  if (exchange_ != nullptr) exchange_->SetUser(name);
+}
+
 void Responder::HoldBytes(uint64_t bytes) {
   if (exchange_ != nullptr) exchange_->HoldBytes(bytes);
 }

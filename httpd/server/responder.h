@@ -75,6 +75,9 @@ class [[nodiscard]] Responder final : private ExchangeHolder {
   // Names the request for the client (X-Request-Id) and for the access log.
   void SetRequestId(absl::string_view id);
 
+  // Who has proved to have sent the request, for the access log.
+  void SetUser(absl::string_view name);
+
   // The body of the request, which is else read and thrown away. Once, and only
   // inside of Handler::Handle() (see HandOn()); the receiver is told nothing
   // before that has returned. Receiver and server see to it that it ends: more
