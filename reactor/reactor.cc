@@ -118,6 +118,11 @@ Registration& Registration::operator=(Registration&& other) noexcept {
   return *this;
 }
 
+Reactor& Registration::reactor() const {
+  CHECK(active());
+  return *reactor_;
+}
+
 Reactor::Reactor(Kernel& kernel, const Options& options)
     : kernel_(kernel),
       options_(options),

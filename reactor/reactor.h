@@ -73,25 +73,28 @@ class [[nodiscard]] Registration {
   // interest then holds, or kNone with Trigger::kExclusive, for which epoll
   // knows no change but to leave and come back.
   absl::Status SetInterest(Interest interest) {
-    return embedded_.SetInterest(*reactor_, interest);
+    return embedded_.SetInterest(reactor(), interest);
   }
 
   // With Trigger::kOneShot: tells the next readiness, or the one that holds.
   // Fails as SetInterest().
-  absl::Status Rearm() { return embedded_.Rearm(*reactor_); }
+  absl::Status Rearm() { return embedded_.Rearm(reactor()); }
 
   // Tells the handler `readiness` in the next iteration, which then does not
   // wait, as if the kernel had, but whatever the interest is: for work that was
   // left for reasons of fairness. Cancelled by destroying the registration.
-  void Inject(Readiness readiness) { embedded_.Inject(*reactor_, readiness); }
+  void Inject(Readiness readiness) { embedded_.Inject(reactor(), readiness); }
 
   // Stops watching. Nothing if it watches nothing.
   void Reset() {
-    if (active()) embedded_.Reset(*reactor_);
+    if (active()) embedded_.Reset(reactor());
   }
 
  private:
   friend class Reactor;
+
+  // That it is active is checked.
+  Reactor& reactor() const;
 
   Reactor* reactor_ = nullptr;
   EmbeddedRegistration embedded_;
