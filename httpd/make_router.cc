@@ -153,13 +153,14 @@ absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
     }
     MethodSet methods = Methods(route.methods);
     if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);
-    made.push_back({.path = route.prefix.empty()
-                                ? route.path
-                                : absl::StrCat(route.prefix, "*"),
-                    .methods = methods,
-                    .handler = *std::move(handler),
-                    .hosts = route.hosts,
-                    .name = route.name});
+    const bool has_prefix = !route.prefix.empty();
+    made.push_back(
+        {.path = has_prefix ? route.prefix : route.path,
+         .methods = methods,
+         .handler = *std::move(handler),
+         .hosts = route.hosts,
+         .name = route.name,
+         .reach = has_prefix ? RouteReach::kBeneath : RouteReach::kExact});
   }
   return Router::Create(std::move(made));
 }

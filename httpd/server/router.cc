@@ -177,7 +177,7 @@ absl::Status Router::Add(Route& route, size_t number) {
   std::vector<std::string> parameters;
   for (Host* host : hosts) {
     parameters.clear();
-    absl::StatusOr<Entry*> entry = EntryAt(*host, route.path, parameters);
+    absl::StatusOr<Entry*> entry = EntryAt(*host, route, parameters);
     if (!entry.ok()) return entry.status();
     if ((*entry)->methods.Intersects(route.methods)) {
       return Malformed("path", route.path, "stands twice");
@@ -198,13 +198,17 @@ absl::Status Router::Add(Route& route, size_t number) {
 }
 
 absl::StatusOr<Router::Entry*> Router::EntryAt(
-    Host& host, absl::string_view path, std::vector<std::string>& parameters) {
+    Host& host, const Route& route, std::vector<std::string>& parameters) {
+  const absl::string_view path = route.path;
   if (!absl::StartsWith(path, "/")) {
     return Malformed("path", path, "does not start with /");
   }
-  const bool is_beneath = absl::EndsWith(path, "/*");
+  const bool is_beneath = route.reach == RouteReach::kBeneath;
+  if (is_beneath && !absl::EndsWith(path, "/")) {
+    return Malformed("path", path, "of all beneath does not end in /");
+  }
   const absl::string_view place =
-      is_beneath ? path.substr(0, path.size() - 2) : path;
+      is_beneath ? path.substr(0, path.size() - 1) : path;
   Node* node = &host.root;
   std::string decoded_path;
   std::string buffer;

@@ -22,11 +22,18 @@
 
 namespace pollux {
 
+// Which paths a route is for.
+enum class RouteReach : uint8_t {
+  // Its own.
+  kExact,
+  // Its own, which ends in "/", and everything beneath: "/files/" and
+  // "/files/a/b".
+  kBeneath,
+};
+
 struct Route {
   // From its "/", percent-encoded where a request's would be. A segment
-  // "{name}" stands for any that is not empty. One that ends in "/*" stands for
-  // everything beneath, and for the folder itself: "/files/*" for "/files/" and
-  // "/files/a/b".
+  // "{name}" stands for any that is not empty.
   std::string path;
   // GET brings HEAD with it, and everything OPTIONS, unless a route has it.
   MethodSet methods;
@@ -36,6 +43,7 @@ struct Route {
   std::vector<std::string> hosts = {};
   // In statistics and logs; the path if empty.
   std::string name = {};
+  RouteReach reach = RouteReach::kExact;
 };
 
 // Finds the handler for a request: by the host, then by the path, of several
@@ -76,7 +84,7 @@ class Router {
   Router();
 
   absl::Status Add(Route& route, size_t number);
-  absl::StatusOr<Entry*> EntryAt(Host& host, absl::string_view path,
+  absl::StatusOr<Entry*> EntryAt(Host& host, const Route& route,
                                  std::vector<std::string>& parameters);
   void Finish();
   const Host* FindHost(absl::string_view authority, std::string& buffer) const;
