@@ -19,6 +19,7 @@
 #include "httpd/config/did_you_mean.h"
 #include "httpd/http/host_and_port.h"
 #include "httpd/http/path_segments.h"
+#include "httpd/server/path_parameter.h"
 
 namespace pollux::httpd {
 namespace {
@@ -72,18 +73,14 @@ std::string PercentEncoded(absl::string_view text, absl::string_view marks) {
   return encoded;
 }
 
-// Whether `segment` is meant to be a parameter.
-bool IsParameter(absl::string_view segment) {
-  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
-}
-
 // For a path that is encoded in part, and may have parameters.
 std::string PathPercentEncoded(absl::string_view path) {
   const std::string marks = absl::StrCat(kPathMarks, "%");
   std::vector<std::string> segments;
   for (absl::string_view segment : absl::StrSplit(path, '/')) {
-    segments.push_back(IsParameter(segment) ? std::string(segment)
-                                            : PercentEncoded(segment, marks));
+    segments.push_back(IsPathParameter(segment)
+                           ? std::string(segment)
+                           : PercentEncoded(segment, marks));
   }
   return absl::StrJoin(segments, "/");
 }
@@ -115,7 +112,7 @@ std::string DescribeBadParameters(absl::string_view path) {
   for (absl::string_view segment : absl::StrSplit(path, '/')) {
     if (segment.find_first_of("{}") == absl::string_view::npos) continue;
     const absl::string_view name =
-        IsParameter(segment) ? segment.substr(1, segment.size() - 2) : "";
+        IsPathParameter(segment) ? segment.substr(1, segment.size() - 2) : "";
     if (name.empty() || name.find_first_of("{}") != absl::string_view::npos) {
       return absl::StrCat("has the segment ", Quoted(segment),
                           ": a parameter is a whole segment, as in "
@@ -235,10 +232,11 @@ std::string CanonicalPath(absl::string_view path) {
   std::string buffer;
   absl::string_view segment;
   // A brace that is no parameter's came encoded, and is so again.
-  for (absl::string_view raw : absl::StrSplit(path.substr(1), '/')) {
-    segments.Next(buffer, segment);
+  while (segments.Next(buffer, segment)) {
     absl::StrAppend(&canonical, "/",
-                    IsParameter(raw) ? "{}" : PercentEncoded(segment, "-._~"));
+                    IsPathParameter(segments.raw())
+                        ? "{}"
+                        : PercentEncoded(segment, "-._~"));
   }
   return canonical;
 }

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "httpd/http/path_segments.h"
-#include "httpd/http/percent_encoding.h"
+#include "httpd/server/path_parameter.h"
 
 namespace pollux {
 namespace {
@@ -50,10 +50,6 @@ absl::string_view Below(absl::string_view path, size_t count) {
   size_t slash = 0;
   for (size_t i = 0; i < count; ++i) slash = path.find('/', slash + 1);
   return path.substr(slash + 1);
-}
-
-bool IsParameter(absl::string_view segment) {
-  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
 absl::string_view WithoutPort(absl::string_view authority) {
@@ -222,7 +218,7 @@ absl::StatusOr<Router::Entry*> Router::EntryAt(
     }
     absl::StrAppend(&decoded_path, "/", segment);
     std::unique_ptr<Node>* child;
-    if (IsParameter(segment)) {
+    if (IsPathParameter(segments.raw())) {
       parameters.emplace_back(segment.substr(1, segment.size() - 2));
       child = &node->parameter;
     } else {

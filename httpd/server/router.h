@@ -33,7 +33,8 @@ enum class RouteReach : uint8_t {
 
 struct Route {
   // From its "/", percent-encoded where a request's would be. A segment
-  // "{name}" stands for any that is not empty.
+  // "{name}" stands for any that is not empty; a brace itself is "%7B" or
+  // "%7D".
   std::string path;
   // GET brings HEAD with it, and everything OPTIONS, unless a route has it.
   MethodSet methods;

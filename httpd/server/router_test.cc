@@ -306,6 +306,14 @@ TEST_F(RouterTest, Regression_AStarInAPathIsAStar) {
   EXPECT_EQ(Status(Method::kGet, "/a"), 404);
 }
 
+TEST_F(RouterTest, Regression_AnEncodedBraceIsABrace) {
+  Handler* const brace = Add("/%7Bx%7D", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/%7Bx%7D"), brace);
+  EXPECT_EQ(Status(Method::kGet, "/y"), 404);
+  EXPECT_TRUE(match_.parameters.empty());
+}
+
 // Hosts.
 
 TEST_F(RouterTest, RoutesMayBelongToHosts) {
