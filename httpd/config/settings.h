@@ -168,9 +168,9 @@ struct RateLimitSettings {
                          const RateLimitSettings&) = default;
 };
 
-// One route. Among the routes whose host fits, an exact path goes before one
-// with parameters, and that before the longest prefix: their order says
-// nothing.
+// One route. The narrowest host that has a route for the path answers; among
+// its routes, from left to right, a literal segment goes before a parameter,
+// and that before a prefix that ends there: their order says nothing.
 struct RouteSettings {
   // As it stands in the text, percent-encoded: exact, or with whole segments
   // that are "{parameters}", each name once, at most 8. Its segments, decoded,

@@ -44,6 +44,9 @@ struct RouteMatch {
 
   // The path, if it had to be decoded.
   std::string decoded_path;
+
+  // The host as it is compared, if there are routes of hosts.
+  std::string lowered_host;
 };
 
 }  // namespace pollux

@@ -275,31 +275,31 @@ void Router::Find(const http::RequestHead& head, RouteMatch& match) const {
   }
   const std::optional<absl::string_view> path =
       Decode(head.path, match.decoded_path);
-  if (path.has_value()) {
-    if (!hosts_.empty()) {
-      std::string buffer;
-      const Host* const host = FindHost(head.authority, buffer);
-      if (host != nullptr && FindIn(*host, head, *path, match)) return;
-    }
-    if (FindIn(*any_host_, head, *path, match)) return;
+  if (path.has_value() && (FindInHosts(head, *path, match) ||
+                           FindIn(*any_host_, head, *path, match))) {
+    return;
   }
   match.page = &not_found_;
 }
 
-// The very name, else the nearest above it that stands for all beneath.
-const Router::Host* Router::FindHost(absl::string_view authority,
-                                     std::string& buffer) const {
-  buffer.assign(WithoutPort(authority));
-  absl::AsciiStrToLower(&buffer);
-  absl::string_view name = absl::StripSuffix(buffer, ".");
+// In those of the very name, then in those that stand for all beneath one above
+// it, the nearest first.
+bool Router::FindInHosts(const http::RequestHead& head, absl::string_view path,
+                         RouteMatch& match) const {
+  if (hosts_.empty()) return false;
+  match.lowered_host.assign(WithoutPort(head.authority));
+  absl::AsciiStrToLower(&match.lowered_host);
+  absl::string_view name = absl::StripSuffix(match.lowered_host, ".");
   while (!name.empty()) {
     const auto found = hosts_.find(name);
-    if (found != hosts_.end()) return found->second.get();
+    if (found != hosts_.end() && FindIn(*found->second, head, path, match)) {
+      return true;
+    }
     const size_t dot = name.find('.', 1);
-    if (dot == absl::string_view::npos) return nullptr;
+    if (dot == absl::string_view::npos) return false;
     name.remove_prefix(dot);
   }
-  return nullptr;
+  return false;
 }
 
 bool Router::FindIn(const Host& host, const http::RequestHead& head,

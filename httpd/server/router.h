@@ -47,9 +47,11 @@ struct Route {
   RouteReach reach = RouteReach::kExact;
 };
 
-// Finds the handler for a request: by the host, then by the path, of several
-// that fit by the one that says most from left to right (a literal segment,
-// then a parameter, then everything beneath), then by the method. Paths are
+// Finds the handler for a request: by the host, the narrowest that has a route
+// for the path (the name itself, the nearest above it that stands for all
+// beneath, then the next, then any); by the path, of several that fit the one
+// that says most from left to right (a literal segment, then a parameter, then
+// everything beneath); then by the method. Paths are
 // compared decoded, segment by segment, so that "/%61" is "/a" for every route
 // and "%2F" no separator; a path with "." or ".." in it is nobody's.
 //
@@ -88,7 +90,8 @@ class Router {
   absl::StatusOr<Entry*> EntryAt(Host& host, const Route& route,
                                  std::vector<std::string>& parameters);
   void Finish();
-  const Host* FindHost(absl::string_view authority, std::string& buffer) const;
+  bool FindInHosts(const http::RequestHead& head, absl::string_view path,
+                   RouteMatch& match) const;
   bool FindIn(const Host& host, const http::RequestHead& head,
               absl::string_view path, RouteMatch& match) const;
   void Choose(const Entry& entry, http::Method method, RouteMatch& match) const;
@@ -101,7 +104,7 @@ class Router {
   std::vector<Kept> routes_;
   MethodSet all_methods_;
 
-  // Of requests to hosts without routes of their own.
+  // Of requests that no other host has a route for.
   std::unique_ptr<Host> any_host_;
   // In small letters; with "." in front those beneath it.
   std::map<std::string, std::unique_ptr<Host>, std::less<>> hosts_;

@@ -338,6 +338,27 @@ TEST_F(RouterTest, WhatAHostDoesNotHaveIsEverybodys) {
   EXPECT_EQ(Get("/health", "a.example"), health);
 }
 
+TEST_F(RouterTest, Regression_WhatANameDoesNotHaveIsThatOfAllAboveIt) {
+  Handler* const health = Add("/health", {Method::kGet}, {"*.example.org"});
+  Handler* const all = Add("/all", {Method::kGet}, {"*.org"});
+  Handler* const any = Add("/any", {Method::kGet});
+  Add("/", {Method::kGet}, {"a.example.org"});
+  Create();
+  EXPECT_EQ(Get("/health", "a.example.org"), health);
+  EXPECT_EQ(Get("/all", "a.example.org"), all);
+  EXPECT_EQ(Get("/any", "a.example.org"), any);
+  EXPECT_EQ(Get("/none", "a.example.org"), nullptr);
+  EXPECT_EQ(match_.page->status(), 404);
+}
+
+TEST_F(RouterTest, TheNarrowestHostWithThePathDecides) {
+  Add("/x", {Method::kGet});
+  Handler* const beneath = AddBeneath("/", {Method::kGet}, {"a.example.org"});
+  Create();
+  EXPECT_EQ(Get("/x", "a.example.org"), beneath);
+  EXPECT_EQ(Find(Method::kPost, "/x", "a.example.org").page->status(), 405);
+}
+
 TEST_F(RouterTest, NamesItsRoutes) {
   routes_.push_back({.path = "/a",
                      .methods = {Method::kGet},
