@@ -45,7 +45,9 @@ struct RouteMatch {
   // The path, if it had to be decoded.
   std::string decoded_path;
 
-  // The host as it is compared, if there are routes of hosts.
+  // For the router alone: a segment on its way there, and the host as it is
+  // compared.
+  std::string decoded_segment;
   std::string lowered_host;
 };
 

@@ -21,28 +21,28 @@ using http::Method;
 
 constexpr size_t kMethods = static_cast<size_t>(Method::kUnknown);
 
-// The path, decoded once and after it was cut at its slashes; in `buffer` if
-// that changes it. Nothing if a segment could lead elsewhere than it says.
+// The path, decoded once and after it was cut at its slashes; in
+// `match.decoded_path` if that changes it. Nothing if a segment could lead
+// elsewhere than it says.
 std::optional<absl::string_view> Decode(absl::string_view path,
-                                        std::string& buffer) {
+                                        RouteMatch& match) {
   // Nearly always there is nothing to do.
   if (!absl::StrContains(path, '%') && !absl::StrContains(path, "/.")) {
     return path;
   }
-  buffer.clear();
+  match.decoded_path.clear();
   http::PathSegments segments(path);
-  std::string segment_buffer;
   absl::string_view segment;
-  while (segments.Next(segment_buffer, segment)) {
+  while (segments.Next(match.decoded_segment, segment)) {
     const http::SegmentKind kind = http::KindOf(segment);
     if (kind == http::SegmentKind::kDots ||
         kind == http::SegmentKind::kUnsafe) {
       return std::nullopt;
     }
-    absl::StrAppend(&buffer, "/", segment);
+    absl::StrAppend(&match.decoded_path, "/", segment);
   }
   if (segments.is_broken()) return std::nullopt;
-  return buffer;
+  return match.decoded_path;
 }
 
 // What stands in `path` behind its first `count` segments and a "/".
@@ -273,8 +273,7 @@ void Router::Find(const http::RequestHead& head, RouteMatch& match) const {
     match.page = server_options_.get();
     return;
   }
-  const std::optional<absl::string_view> path =
-      Decode(head.path, match.decoded_path);
+  const std::optional<absl::string_view> path = Decode(head.path, match);
   if (path.has_value() && (FindInHosts(head, *path, match) ||
                            FindIn(*any_host_, head, *path, match))) {
     return;
@@ -309,12 +308,14 @@ bool Router::FindIn(const Host& host, const http::RequestHead& head,
     Choose(*literal->second, head.method, match);
     return true;
   }
-  match.parameters.clear();
   Found<Entry> found;
   if (!Walk(host.root, path, 0, match, found)) return false;
   if (found.lacks_slash) {
     // "//host" would lead to another one.
-    if (absl::StartsWith(head.path, "//")) return false;
+    if (absl::StartsWith(head.path, "//")) {
+      match.parameters.clear();
+      return false;
+    }
     match.route = found.entry->first_route;
     return true;
   }

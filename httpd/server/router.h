@@ -51,13 +51,13 @@ struct Route {
 // for the path (the name itself, the nearest above it that stands for all
 // beneath, then the next, then any); by the path, of several that fit the one
 // that says most from left to right (a literal segment, then a parameter, then
-// everything beneath); then by the method. Paths are
-// compared decoded, segment by segment, so that "/%61" is "/a" for every route
-// and "%2F" no separator; a path with "." or ".." in it is nobody's.
+// everything beneath); then by the method. Paths are compared decoded, segment
+// by segment, so that "/%61" is "/a" for every route and "%2F" no separator; a
+// path with "." or ".." in it is nobody's.
 //
 // Built once, then constant. Owned by whoever configures the server, and must
 // outlive it; belongs to the thread of the handlers. Finding allocates nothing
-// but the first use of a RouteMatch.
+// once a RouteMatch has grown to what it has to hold.
 class Router {
  public:
   // InvalidArgument if one method of a path stands twice for a host, or if a

@@ -359,6 +359,14 @@ TEST_F(RouterTest, TheNarrowestHostWithThePathDecides) {
   EXPECT_EQ(Find(Method::kPost, "/x", "a.example.org").page->status(), 405);
 }
 
+TEST_F(RouterTest, Regression_ParametersOfAnotherHostAreForgotten) {
+  Handler* const any = Add("//x", {Method::kGet});
+  AddBeneath("//{a}/", {Method::kGet}, {"a.example"});
+  Create();
+  EXPECT_EQ(Get("//x", "a.example"), any);
+  EXPECT_TRUE(match_.parameters.empty());
+}
+
 TEST_F(RouterTest, NamesItsRoutes) {
   routes_.push_back({.path = "/a",
                      .methods = {Method::kGet},
