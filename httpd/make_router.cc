@@ -20,7 +20,6 @@
 #include "httpd/handlers/request_id.h"
 #include "httpd/http/field.h"
 #include "httpd/http/prepared_response.h"
-#include "httpd/http/request_head.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/method_set.h"
 
@@ -28,12 +27,6 @@ namespace pollux {
 namespace {
 
 using MadeHandler = absl::StatusOr<std::unique_ptr<Handler>>;
-
-MethodSet Methods(const std::vector<http::Method>& methods) {
-  MethodSet set;
-  for (const http::Method method : methods) set.Add(method);
-  return set;
-}
 
 MadeHandler MakeFixed(const httpd::FixedSettings& settings) {
   std::vector<http::Field> fields = {{"Content-Type", settings.content_type}};
@@ -89,7 +82,7 @@ MadeHandler WrapInCors(const httpd::CorsSettings& settings,
   return CorsHandler::Create(
       std::move(inner),
       {.origins = settings.origins,
-       .methods = Methods(settings.methods),
+       .methods = settings.methods,
        .request_fields = settings.headers,
        .exposed_fields = settings.expose_headers,
        .credentials = settings.credentials ? CorsHandler::Credentials::kAllowed
@@ -151,7 +144,7 @@ absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
           handler.status().code(),
           absl::StrCat("route ", route.name, ": ", handler.status().message()));
     }
-    MethodSet methods = Methods(route.methods);
+    MethodSet methods = route.methods;
     if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);
     const bool has_prefix = !route.prefix.empty();
     made.push_back(

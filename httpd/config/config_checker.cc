@@ -26,6 +26,7 @@
 #include "httpd/config/field_checks.h"
 #include "httpd/config/text_checks.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
 
 namespace pollux::httpd {
@@ -82,26 +83,9 @@ bool IsAnyAddress(const Address& address) {
 }
 
 // What a route answers that names no methods.
-std::vector<http::Method> MethodsOf(Route::HandlerCase handler) {
+MethodSet MethodsOf(Route::HandlerCase handler) {
   if (handler == Route::kEcho) return {http::Method::kGet, http::Method::kPost};
   return {http::Method::kGet};
-}
-
-// GET brings HEAD with it.
-std::vector<http::Method> WithHead(std::vector<http::Method> methods) {
-  const auto get = absl::c_find(methods, http::Method::kGet);
-  if (get != methods.end() &&
-      !absl::c_linear_search(methods, http::Method::kHead)) {
-    methods.insert(get + 1, http::Method::kHead);
-  }
-  return methods;
-}
-
-std::string JoinNames(const std::vector<http::Method>& methods) {
-  return absl::StrJoin(methods, ", ",
-                       [](std::string* out, http::Method method) {
-                         absl::StrAppend(out, http::MethodName(method));
-                       });
 }
 
 // One run of CheckConfig().
@@ -314,11 +298,10 @@ class Checks {
     return hosts;
   }
 
-  std::vector<http::Method> CheckRouteMethods(const Route& route,
-                                              const MessagePlace& place) {
+  MethodSet CheckRouteMethods(const Route& route, const MessagePlace& place) {
     const std::vector<int> offsets =
         place.OffsetsOf(Route::kMethodsFieldNumber, route.methods_size());
-    std::vector<http::Method> methods =
+    MethodSet methods =
         CheckMethods(route.methods(), offsets, " in this route");
     if (methods.empty()) methods = MethodsOf(route.handler_case());
     const bool is_read_only = route.handler_case() == Route::kFiles ||
@@ -332,16 +315,15 @@ class Checks {
                        " means nothing to this handler: it answers GET and "
                        "HEAD"));
     }
-    return WithHead(std::move(methods));
+    return methods.WithHead();
   }
 
   // Those that are right.
   template <typename Strings>
-  std::vector<http::Method> CheckMethods(const Strings& names,
-                                         const std::vector<int>& offsets,
-                                         absl::string_view where) {
+  MethodSet CheckMethods(const Strings& names, const std::vector<int>& offsets,
+                         absl::string_view where) {
     FirstSeen seen;
-    std::vector<http::Method> methods;
+    MethodSet methods;
     const bool has_get = absl::c_linear_search(names, "GET");
     for (int i = 0; i < names.size(); ++i) {
       std::string bad = DescribeBadMethod(names[i]);
@@ -357,7 +339,7 @@ class Checks {
         fields_.Warn(offsets[i],
                      "method \"HEAD\" is superfluous: GET brings it");
       }
-      methods.push_back(http::MethodFromToken(names[i]));
+      methods.Add(http::MethodFromToken(names[i]));
     }
     return methods;
   }
@@ -375,19 +357,19 @@ class Checks {
     if (hosts.empty()) hosts = {""};
     for (const std::string& host : hosts) {
       std::map<http::Method, int>& taken = taken_[{host, target}];
-      std::vector<http::Method> twice;
+      MethodSet twice;
       int first = offset;
-      for (http::Method method : settings.methods) {
+      for (http::Method method : settings.methods.List()) {
         const auto [found, is_first] = taken.try_emplace(method, offset);
         if (is_first) continue;
         if (twice.empty()) first = found->second;
-        twice.push_back(method);
+        twice.Add(method);
       }
       if (twice.empty()) continue;
       fields_.Report(
           offset,
           absl::StrCat(place.NameOf(field), " ", Quoted(path),
-                       " stands twice for ", JoinNames(twice),
+                       " stands twice for ", twice.ToString(),
                        host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
                        ": first on line ", fields_.LineOf(first)));
     }
@@ -534,10 +516,11 @@ class Checks {
                      "\"https://app.example.org\"");
     }
     CheckOriginsOfAll(cors, settings, place);
-    settings.methods = WithHead(CheckMethods(
-        cors.methods(),
-        place.OffsetsOf(Cors::kMethodsFieldNumber, cors.methods_size()),
-        " here"));
+    settings.methods = CheckMethods(cors.methods(),
+                                    place.OffsetsOf(Cors::kMethodsFieldNumber,
+                                                    cors.methods_size()),
+                                    " here")
+                           .WithHead();
     settings.headers = fields_.Texts(place, Cors::kHeaderFieldNumber,
                                      cors.header(), DescribeBadFieldName);
     settings.expose_headers =

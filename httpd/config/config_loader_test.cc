@@ -14,6 +14,7 @@
 #include "httpd/config/config_rows.h"
 #include "httpd/config/settings.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 
 namespace pollux::httpd {
 namespace {
@@ -356,9 +357,9 @@ TEST(DefaultConfigTextTest, LoadsAndSaysWhatItIs) {
   EXPECT_EQ(settings.routes[1].handler, HandlerSettings(fixed));
   EXPECT_EQ(settings.routes[2].path, "/echo");
   EXPECT_EQ(settings.routes[2].handler, HandlerSettings(EchoSettings()));
-  EXPECT_THAT(settings.routes[2].methods,
-              ElementsAre(http::Method::kGet, http::Method::kHead,
-                          http::Method::kPost));
+  EXPECT_EQ(settings.routes[2].methods,
+            MethodSet({http::Method::kGet, http::Method::kHead,
+                       http::Method::kPost}));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
 
 namespace pollux::httpd {
@@ -116,7 +116,7 @@ struct CorsSettings {
   std::vector<std::string> origins;
   // What a preflight allows: the route's methods if none were configured, with
   // the HEAD that GET brings.
-  std::vector<http::Method> methods;
+  MethodSet methods;
   // Names of fields that a request may have.
   std::vector<std::string> headers;
   // Never with the origin "*".
@@ -184,9 +184,9 @@ struct RouteSettings {
   // every name that ends in ".example.org"; in lower case, without a port.
   // Empty: every host.
   std::vector<std::string> hosts;
-  // What is answered, each once: never empty. With the HEAD that GET brings,
+  // What is answered: never empty. With the HEAD that GET brings,
   // and the handler's own if none were configured.
-  std::vector<http::Method> methods;
+  MethodSet methods;
   // For metrics and logs; never empty. Routes may share one.
   std::string name;
 

@@ -88,18 +88,12 @@ absl::Status Check(const CorsHandler::Policy& policy) {
   return status;
 }
 
-// The methods that the route answers: the router answers HEAD wherever GET is.
-MethodSet AnsweredMethods(MethodSet methods) {
-  if (methods.Contains(http::Method::kGet)) methods.Add(http::Method::kHead);
-  return methods;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CorsHandler>> CorsHandler::Create(
     std::unique_ptr<Handler> inner, const Policy& policy) {
   if (absl::Status status = Check(policy); !status.ok()) return status;
-  const MethodSet methods = AnsweredMethods(policy.methods);
+  const MethodSet methods = policy.methods.WithHead();
 
   const std::string allow_methods = methods.ToString();
   const std::string allow_fields = absl::StrJoin(policy.request_fields, ", ");

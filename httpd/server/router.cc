@@ -155,7 +155,7 @@ absl::StatusOr<std::unique_ptr<Router>> Router::Create(
 }
 
 absl::Status Router::Add(Route& route, size_t number) {
-  if (route.methods.Contains(Method::kGet)) route.methods.Add(Method::kHead);
+  route.methods = route.methods.WithHead();
   all_methods_.Add(route.methods);
   std::vector<Host*> hosts;
   for (const std::string& name : route.hosts) {

@@ -111,6 +111,13 @@ TEST(MethodSetTest, HoldsWhatWasAdded) {
   EXPECT_FALSE(methods.Contains(Method::kDelete));
 }
 
+TEST(MethodSetTest, GetBringsHead) {
+  EXPECT_EQ(MethodSet({Method::kGet}).WithHead(),
+            MethodSet({Method::kGet, Method::kHead}));
+  EXPECT_EQ(MethodSet({Method::kPut}).WithHead(), MethodSet({Method::kPut}));
+  EXPECT_TRUE(MethodSet().WithHead().empty());
+}
+
 TEST_F(RouterTest, FindsTheHandlerOfAPath) {
   Handler* const root = Add("/", {Method::kGet});
   Handler* const form = Add("/form", {Method::kPost});
