@@ -78,11 +78,13 @@ MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
 }
 
 MadeHandler WrapInCors(const httpd::CorsSettings& settings,
+                       MethodSet route_methods,
                        std::unique_ptr<Handler> inner) {
   return CorsHandler::Create(
       std::move(inner),
       {.origins = settings.origins,
        .methods = settings.methods,
+       .route_methods = route_methods,
        .request_fields = settings.headers,
        .exposed_fields = settings.expose_headers,
        .credentials = settings.credentials ? CorsHandler::Credentials::kAllowed
@@ -124,7 +126,7 @@ MadeHandler MakeHandler(const httpd::RouteSettings& route, Reactor& reactor) {
     handler = WrapInRateLimit(*route.rate_limit, reactor, *std::move(handler));
   }
   if (handler.ok() && route.cors.has_value()) {
-    handler = WrapInCors(*route.cors, *std::move(handler));
+    handler = WrapInCors(*route.cors, route.methods, *std::move(handler));
   }
   if (handler.ok() && route.request_id.has_value()) {
     handler = std::make_unique<RequestIdHandler>(*std::move(handler));

@@ -243,10 +243,8 @@ class Checks {
     if (route.has_request_id()) settings.request_id.emplace();
     if (route.has_cors()) {
       settings.cors =
-          CheckCors(route.cors(), place.Nested(Route::kCorsFieldNumber));
-      if (settings.cors->methods.empty()) {
-        settings.cors->methods = settings.methods;
-      }
+          CheckCors(route.cors(), place.Nested(Route::kCorsFieldNumber),
+                    settings.methods);
     }
     if (route.has_basic_auth()) {
       settings.basic_auth = CheckBasicAuth(
@@ -503,7 +501,8 @@ class Checks {
     return settings;
   }
 
-  CorsSettings CheckCors(const Cors& cors, const MessagePlace& place) {
+  CorsSettings CheckCors(const Cors& cors, const MessagePlace& place,
+                         MethodSet route_methods) {
     CorsSettings settings;
     for (const std::string& origin :
          fields_.Texts(place, Cors::kOriginFieldNumber, cors.origin(),
@@ -516,11 +515,7 @@ class Checks {
                      "\"https://app.example.org\"");
     }
     CheckOriginsOfAll(cors, settings, place);
-    settings.methods = CheckMethods(cors.methods(),
-                                    place.OffsetsOf(Cors::kMethodsFieldNumber,
-                                                    cors.methods_size()),
-                                    " here")
-                           .WithHead();
+    settings.methods = CheckCorsMethods(cors, place, route_methods);
     settings.headers = fields_.Texts(place, Cors::kHeaderFieldNumber,
                                      cors.header(), DescribeBadFieldName);
     settings.expose_headers =
@@ -537,6 +532,25 @@ class Checks {
                                   " is not sent: it takes whole seconds"));
     }
     return settings;
+  }
+
+  MethodSet CheckCorsMethods(const Cors& cors, const MessagePlace& place,
+                             MethodSet route_methods) {
+    const std::vector<int> offsets =
+        place.OffsetsOf(Cors::kMethodsFieldNumber, cors.methods_size());
+    const MethodSet methods = CheckMethods(cors.methods(), offsets, " here");
+    if (methods.empty()) return route_methods;
+    for (int i = 0; i < cors.methods_size(); ++i) {
+      if (!DescribeBadMethod(cors.methods(i)).empty() ||
+          route_methods.Contains(http::MethodFromToken(cors.methods(i)))) {
+        continue;
+      }
+      fields_.Warn(offsets[i],
+                   absl::StrCat("method ", Quoted(cors.methods(i)),
+                                " has no effect: this route answers ",
+                                route_methods.ToString()));
+    }
+    return methods.WithHead();
   }
 
   void CheckOriginsOfAll(const Cors& cors, const CorsSettings& settings,

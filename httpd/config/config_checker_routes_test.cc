@@ -382,7 +382,8 @@ INSTANTIATE_TEST_SUITE_P(
              {}},
         Case{"Cors",
              WithRoute(
-                 "route { path: '/' fixed {} cors { origin: ['https://a.org', "
+                 "route { path: '/' methods: ['GET', 'PUT'] fixed {} "
+                 "cors { origin: ['https://a.org', "
                  "'HTTP://b.org:8080', 'capacitor://localhost'] methods: "
                  "['GET', 'PUT'] header: 'X-A' credentials: true max_age: '0s' "
                  "expose_header: ['X-B', 'X-C'] } }"),
@@ -432,6 +433,11 @@ INSTANTIATE_TEST_SUITE_P(
                        "'get' } }"),
              {"c:2:47: unknown method \"get\": methods are in capitals, write "
               "\"GET\""}},
+        Case{"CorsMethodsThatTheRouteDoesNotHave",
+             WithRoute("route { path: '/' fixed {} cors { origin: '*' methods: "
+                       "['GET', 'PUT'] } }"),
+             {"c:2:64: warning: method \"PUT\" has no effect: this route "
+              "answers GET, HEAD"}},
         Case{"CorsHeaderThatIsNone",
              WithRoute("route { path: '/' fixed {} cors { origin: '*' header: "
                        "'a b' expose_header: '' } }"),

@@ -115,7 +115,7 @@ struct CorsSettings {
   // Such as "https://app.example.org", in lower case; or only "*".
   std::vector<std::string> origins;
   // What a preflight allows: the route's methods if none were configured, with
-  // the HEAD that GET brings.
+  // the HEAD that GET brings. The route need not have them all.
   MethodSet methods;
   // Names of fields that a request may have.
   std::vector<std::string> headers;

@@ -108,7 +108,8 @@ absl::StatusOr<std::unique_ptr<CorsHandler>> CorsHandler::Create(
   auto preflight = http::PreparedResponse::Create(204, fields, "");
   if (!preflight.ok()) return preflight.status();
 
-  const std::string allow = RouteMethods(methods).ToString();
+  const std::string allow =
+      RouteMethods(policy.route_methods.WithHead()).ToString();
   auto options = http::PreparedResponse::Create(204, {{"Allow", allow}}, "");
   if (!options.ok()) return options.status();
 
@@ -120,7 +121,7 @@ CorsHandler::CorsHandler(std::unique_ptr<Handler> inner, const Policy& policy,
                          http::PreparedResponse preflight,
                          http::PreparedResponse options)
     : inner_(std::move(inner)),
-      methods_(policy.methods),
+      route_methods_(policy.route_methods),
       credentials_(policy.credentials),
       allows_any_origin_(policy.origins.front() == kAnyOrigin),
       origins_(policy.origins.begin(), policy.origins.end()),
@@ -155,7 +156,7 @@ void CorsHandler::Handle(const Request& request, Responder responder) {
   }
   if (is_preflight) return std::move(responder).Send(preflight_);
   if (request.method() == http::Method::kOptions &&
-      !methods_.Contains(http::Method::kOptions)) {
+      !route_methods_.Contains(http::Method::kOptions)) {
     return std::move(responder).Send(options_);
   }
   inner_->Handle(request, std::move(responder));
