@@ -471,6 +471,47 @@ INSTANTIATE_TEST_SUITE_P(
                 "'$2b$05$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } } }"),
             {}},
+        Case{
+            "EveryHashThatTheHandlerTakes",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: 'u0' "
+                "secret_hash: "
+                "'$2y$05$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } user { name: 'u1' secret_hash: "
+                "'$2a$31$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } user { name: 'u2' secret_hash: "
+                "'$gy$j9T$abc$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } "
+                "user { name: 'u3' secret_hash: "
+                "'$7$CU..../"
+                "....abc$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
+            {}},
+        Case{
+            "BcryptCostTooHigh",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: "
+                "'a' secret_hash: "
+                "'$2b$99$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } } }"),
+            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
+             "bcrypt does not have: it goes from 04 to 31"}},
+        Case{
+            "BcryptCostTooLow",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: "
+                "'a' secret_hash: "
+                "'$2b$03$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } } }"),
+            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
+             "bcrypt does not have: it goes from 04 to 31"}},
+        Case{
+            "BcryptCostThatIsNone",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: "
+                "'a' secret_hash: "
+                "'$2b$xx$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } } }"),
+            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
+             "bcrypt does not have: it goes from 04 to 31"}},
         Case{"BasicAuthWithoutUser",
              WithRoute("route { path: '/' fixed {} basic_auth {} }"),
              {"c:2:28: basic_auth without a user: give it one, such as user { "

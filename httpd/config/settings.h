@@ -132,7 +132,7 @@ struct CorsSettings {
 struct UserSettings {
   // Not empty, without ":" and controls.
   std::string name;
-  // What crypt(5) makes of the password: "$y$", "$6$", "$5$" or "$2b$".
+  // What crypt(5) makes of the password, by one of its strong methods.
   std::string secret_hash;
 
   friend bool operator==(const UserSettings&, const UserSettings&) = default;

@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "httpd/config/did_you_mean.h"
+#include "httpd/handlers/password_hash.h"
 #include "httpd/http/host_and_port.h"
 #include "httpd/http/path_segments.h"
 #include "httpd/server/path_parameter.h"
@@ -171,17 +172,6 @@ bool IsHostName(absl::string_view host) {
 }
 
 constexpr char kNulInPath[] = "has a NUL: no file has one";
-
-// How many characters stand behind the last "$".
-struct HashForm {
-  absl::string_view prefix;
-  size_t digest_bytes;
-  size_t dollars;
-};
-
-// The strong ones of crypt(5); bcrypt's digest stands behind its salt.
-constexpr HashForm kHashForms[] = {
-    {"$y$", 43, 4}, {"$6$", 86, 3}, {"$5$", 43, 3}, {"$2b$", 53, 3}};
 
 }  // namespace
 
@@ -406,25 +396,23 @@ std::string DescribeBadUserName(absl::string_view name) {
 
 std::string DescribeBadSecretHash(absl::string_view hash) {
   constexpr absl::string_view kHowTo = "`openssl passwd -6` makes one";
-  for (const HashForm& form : kHashForms) {
-    if (!absl::StartsWith(hash, form.prefix)) continue;
-    const absl::string_view digest = hash.substr(hash.rfind('$') + 1);
-    // "rounds=5000$" may stand before a salt.
-    const size_t dollars = absl::c_count(hash, '$');
-    const bool has_parts =
-        dollars == form.dollars ||
-        (dollars == form.dollars + 1 && absl::StrContains(hash, "$rounds="));
-    if (has_parts && digest.size() == form.digest_bytes && IsOf(digest, "./") &&
-        absl::c_all_of(hash, [](unsigned char c) {
-          return absl::ascii_isgraph(c) && c != ':';
-        })) {
+  switch (FaultOfPasswordHash(hash)) {
+    case PasswordHashFault::kNone:
       return "";
+    case PasswordHashFault::kUnknown:
+      break;
+    case PasswordHashFault::kNotWhole: {
+      const PasswordHashForm& form = *FormOfPasswordHash(hash);
+      return absl::StrCat("starts with \"", form.prefix,
+                          "\" but is not whole: ", form.digest_bytes,
+                          " letters, digits, \".\" or \"/\" stand behind the "
+                          "last \"$\"; ",
+                          kHowTo);
     }
-    return absl::StrCat("starts with \"", form.prefix,
-                        "\" but is not whole: ", form.digest_bytes,
-                        " letters, digits, \".\" or \"/\" stand behind the "
-                        "last \"$\"; ",
-                        kHowTo);
+    case PasswordHashFault::kCostOutOfRange:
+      return absl::StrCat("starts with \"", FormOfPasswordHash(hash)->prefix,
+                          "\" and then a cost that bcrypt does not have: it "
+                          "goes from 04 to 31");
   }
   return absl::StrCat(
       "is not what crypt(5) makes of a password, \"$y$...\", "

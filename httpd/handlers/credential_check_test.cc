@@ -209,7 +209,9 @@ TEST_F(CredentialCheckTest, RefusesUsersThatCannotBeVerified) {
   }
   for (const char* const bad :
        {"", "secret", "ab5SY/d8uQkMc", "$1$abcdefgh$r2c5jmTSpVyfFhLBSzBTi/",
-        "$6$abcdefgh$", "$6$abcdefgh", "$apr1$a$b", "$9$a$b", "!", "*"}) {
+        "$6$abcdefgh$", "$6$abcdefgh", "$apr1$a$b", "$9$a$b", "!", "*",
+        // A cost that bcrypt does not have, so that every password is wrong.
+        "$2b$99$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
     EXPECT_THAT(std::string(Refusal({{"ann", bad}}).message()),
                 AllOf(HasSubstr("user \"ann\" has no password hash"),
                       Not(HasSubstr("abcdefgh"))));
