@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "httpd/handlers/basic_auth.h"
 #include "httpd/handlers/cors.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/handlers/credential_check.h"
 #include "httpd/handlers/echo.h"
 #include "httpd/handlers/file_cache.h"
@@ -147,7 +148,7 @@ absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
           absl::StrCat("route ", route.name, ": ", handler.status().message()));
     }
     MethodSet methods = route.methods;
-    if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);
+    if (route.cors.has_value()) methods = WithPreflight(methods);
     const bool has_prefix = !route.prefix.empty();
     made.push_back(
         {.path = has_prefix ? route.prefix : route.path,

@@ -25,6 +25,7 @@
 #include "httpd/config/config_parser.h"
 #include "httpd/config/field_checks.h"
 #include "httpd/config/text_checks.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/http/request_head.h"
 #include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
@@ -43,6 +44,9 @@ constexpr int kMinStatus = 200;
 constexpr int kMaxStatus = 599;
 
 constexpr int kRedirectStatuses[] = {301, 302, 303, 307, 308};
+
+// RateLimitHandler's: longer than that, something else is meant.
+constexpr absl::Duration kLongestRefill = absl::Hours(24 * 366);
 
 // Shorter, and clients that reuse their connections find them closed.
 constexpr absl::Duration kShortIdle = absl::Seconds(1);
@@ -353,11 +357,13 @@ class Checks {
     const int offset = place.OffsetOf(field);
     std::vector<std::string> hosts = settings.hosts;
     if (hosts.empty()) hosts = {""};
+    const MethodSet answered =
+        route.has_cors() ? WithPreflight(settings.methods) : settings.methods;
     for (const std::string& host : hosts) {
       std::map<http::Method, int>& taken = taken_[{host, target}];
       MethodSet twice;
       int first = offset;
-      for (http::Method method : settings.methods.List()) {
+      for (http::Method method : answered.List()) {
         const auto [found, is_first] = taken.try_emplace(method, offset);
         if (is_first) continue;
         if (twice.empty()) first = found->second;
@@ -365,11 +371,15 @@ class Checks {
       }
       if (twice.empty()) continue;
       fields_.Report(
-          offset,
-          absl::StrCat(place.NameOf(field), " ", Quoted(path),
-                       " stands twice for ", twice.ToString(),
-                       host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
-                       ": first on line ", fields_.LineOf(first)));
+          offset, absl::StrCat(
+                      place.NameOf(field), " ", Quoted(path),
+                      " stands twice for ", twice.ToString(),
+                      twice == MethodSet({http::Method::kOptions}) &&
+                              !settings.methods.Contains(http::Method::kOptions)
+                          ? ", which cors answers"
+                          : "",
+                      host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
+                      ": first on line ", fields_.LineOf(first)));
     }
   }
 
@@ -477,7 +487,7 @@ class Checks {
         fields_.RequiredText(place, Files::kRootFieldNumber, files.root(),
                              DescribeBadDirectory, "www");
     settings.index = fields_.Text(place, Files::kIndexFieldNumber,
-                                  files.index(), DescribeBadFileName);
+                                  files.index(), DescribeBadIndex);
     settings.listing = files.listing();
     settings.precompressed = files.precompressed();
     settings.cache_control =
@@ -577,13 +587,7 @@ class Checks {
                                    const MessagePlace& place) {
     BasicAuthSettings settings;
     settings.realm = fields_.Text(place, BasicAuth::kRealmFieldNumber,
-                                  basic_auth.realm(), DescribeBadFieldValue);
-    if (basic_auth.realm().empty()) {
-      fields_.Report(
-          place.OffsetOf(BasicAuth::kRealmFieldNumber),
-          "realm \"\" is empty: it tells people which password is asked "
-          "for");
-    }
+                                  basic_auth.realm(), DescribeBadRealm);
     if (basic_auth.user().empty() &&
         place.IsMissing(BasicAuth::kUserFieldNumber)) {
       fields_.Report(
@@ -648,6 +652,15 @@ class Checks {
     if (limit.has_burst()) {
       settings.burst = fields_.Number(place, RateLimit::kBurstFieldNumber,
                                       limit.burst(), 1, kMaxRequests);
+    }
+    if (settings.requests > 0 &&
+        settings.per / settings.requests * settings.burst > kLongestRefill) {
+      fields_.Report(
+          place.OffsetOf(RateLimit::kBurstFieldNumber),
+          absl::StrCat("burst ", settings.burst,
+                       " takes more than a year to come back, at ",
+                       settings.requests, " per ", Quoted(limit.per()),
+                       ": lower it, or allow more requests"));
     }
     settings.scope = limit.scope() == RateLimit::PER_ROUTE
                          ? RateLimitScope::kPerRoute

@@ -1,7 +1,16 @@
+#include <memory>
+#include <variant>
+
+#include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "httpd/config/config_checker.h"
+#include "httpd/config/config_loader.h"
 #include "httpd/config/config_rows.h"
+#include "httpd/config/settings.h"
+#include "httpd/make_router.h"
+#include "reactor/linux_kernel.h"
+#include "reactor/reactor.h"
 
 namespace pollux::httpd {
 namespace {
@@ -12,6 +21,22 @@ class ConfigCheckerTest : public testing::TestWithParam<Case> {};
 
 TEST_P(ConfigCheckerTest, ReportsExactly) {
   EXPECT_THAT(WhatIsSaidOf(GetParam().text), ElementsAreArray(GetParam().said));
+}
+
+// The daemon must not find fault with what --check finds right.
+TEST_P(ConfigCheckerTest, WhatIsAcceptedCanBeServed) {
+  LoadedConfig loaded = LoadConfigText(GetParam().text, "c");
+  if (!loaded.ok()) return;
+  for (RouteSettings& route : loaded.settings.routes) {
+    // Which need not exist as far as the loader knows.
+    if (auto* files = std::get_if<FilesSettings>(&route.handler)) {
+      files->root = ".";
+    }
+  }
+  LinuxKernel kernel;
+  const std::unique_ptr<Reactor> reactor = Reactor::Create(kernel).value();
+  EXPECT_EQ(MakeRouter(loaded.settings.routes, *reactor).status(),
+            absl::OkStatus());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -338,6 +363,18 @@ INSTANTIATE_TEST_SUITE_P(
                  "route { prefix: '/f/' files { root: 'w' index: '..' } }"),
              {"c:2:41: index \"..\" is not the name of a file in a directory: "
               "write it as \"index.html\""}},
+        Case{"HiddenIndex",
+             WithRoute(
+                 "route { prefix: '/f/' files { root: 'w' index: '.i.html' } "
+                 "}"),
+             {"c:2:41: index \".i.html\" is hidden by its \".\": such files "
+              "are never sent"}},
+        Case{"IndexWithBackslash",
+             WithRoute(
+                 "route { prefix: '/f/' files { root: 'w' index: 'a\\\\b' } "
+                 "}"),
+             {"c:2:41: index \"a\\\\b\" is not the name of a file in a "
+              "directory: write it as \"index.html\""}},
         Case{"CachedFileLargerThanTheCache",
              WithRoute("route { prefix: '/f/' files { root: 'w' "
                        "max_cached_file: '2MiB' cache: '1MiB' } }"),
@@ -423,6 +460,19 @@ INSTANTIATE_TEST_SUITE_P(
              WithRoute("route { path: '/' fixed {} cors { origin: 'null' } }"),
              {"c:2:35: origin \"null\" is not an origin: write it as "
               "\"https://app.example.org\", or \"*\" for all"}},
+        Case{"OriginThatNoBrowserSends",
+             WithRoute("route { path: '/' fixed {} cors { origin: "
+                       "['https://a,b', 'https://a%41b.org'] } }"),
+             {"c:2:44: origin \"https://a,b\" is not an origin: write it as "
+              "\"https://app.example.org\", or \"*\" for all",
+              "c:2:59: origin \"https://a%41b.org\" is not an origin: write it "
+              "as \"https://app.example.org\", or \"*\" for all"}},
+        Case{"CorsTwiceAtAPath",
+             WithRoute("route { path: '/' fixed {} cors { origin: '*' } }\n"
+                       "route { path: '/' methods: 'PUT' fixed {} cors { "
+                       "origin: '*' } }"),
+             {"c:3:9: path \"/\" stands twice for OPTIONS, which cors answers: "
+              "first on line 2"}},
         Case{"OriginTwice",
              WithRoute("route { path: '/' fixed {} cors { origin: "
                        "'https://a.org' origin: 'https://A.org' } }"),
@@ -583,7 +633,22 @@ INSTANTIATE_TEST_SUITE_P(
                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
              {"c:2:41: realm \"a\\n\" cannot be sent: it takes visible ASCII "
-              "characters, and blanks only between them"}},
+              "characters and blanks"}},
+        Case{"RealmWithTab",
+             WithRoute("route { path: '/' fixed {} basic_auth { realm: "
+                       "'a\\tb' user { name: 'a' secret_hash: "
+                       "'$6$abc$"
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
+             {"c:2:41: realm \"a\\tb\" cannot be sent: it takes visible ASCII "
+              "characters and blanks"}},
+        Case{"RateLimitThatTakesAYear",
+             WithRoute("route { path: '/' fixed {} rate_limit { requests: 1 "
+                       "per: '24h' burst: 366 } }\n"
+                       "route { path: '/a' fixed {} rate_limit { requests: 1 "
+                       "per: '24h' burst: 367 } }"),
+             {"c:3:65: burst 367 takes more than a year to come back, at 1 per "
+              "\"24h\": lower it, or allow more requests"}},
         Case{"RateLimit",
              WithRoute("route { path: '/' fixed {} rate_limit { requests: 100 "
                        "per: '1m' burst: 10 scope: PER_ROUTE } }"),

@@ -17,7 +17,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "httpd/config/did_you_mean.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/handlers/password_hash.h"
+#include "httpd/handlers/realm.h"
 #include "httpd/http/host_and_port.h"
 #include "httpd/http/path_segments.h"
 #include "httpd/server/path_parameter.h"
@@ -361,27 +363,36 @@ std::string DescribeBadOrigin(absl::string_view origin) {
   if (colon != std::string::npos) {
     const absl::string_view scheme =
         absl::string_view(lower).substr(0, colon + 3);
-    absl::string_view server = absl::string_view(lower).substr(colon + 3);
+    const absl::string_view server = absl::string_view(lower).substr(colon + 3);
     const size_t end = server.find_first_of("/?#");
     const absl::string_view authority = server.substr(0, end);
     http::HostAndPort parts;
-    if (colon > 0 && IsOf(lower.substr(0, colon), "+.-") &&
-        http::ReadHostAndPort(authority, parts)) {
-      if (end != absl::string_view::npos) {
+    if (http::ReadHostAndPort(authority, parts)) {
+      if (end != absl::string_view::npos &&
+          IsCorsOrigin(absl::StrCat(scheme, authority))) {
         return absl::StrCat("goes beyond the host: write ",
                             Quoted(absl::StrCat(scheme, authority)));
       }
-      const bool is_usual = (scheme == "http://" && parts.port == "80") ||
-                            (scheme == "https://" && parts.port == "443");
-      if (!is_usual) return "";
-      return absl::StrCat(
-          "has the usual port, which browsers leave out: "
-          "write ",
-          Quoted(absl::StrCat(scheme, parts.host)));
+      if ((scheme == "http://" && parts.port == "80") ||
+          (scheme == "https://" && parts.port == "443")) {
+        return absl::StrCat(
+            "has the usual port, which browsers leave out: "
+            "write ",
+            Quoted(absl::StrCat(scheme, parts.host)));
+      }
+      if (IsCorsOrigin(lower)) return "";
     }
   }
   return "is not an origin: write it as \"https://app.example.org\", or \"*\" "
          "for all";
+}
+
+std::string DescribeBadRealm(absl::string_view realm) {
+  if (realm.empty()) {
+    return "is empty: it tells people which password is asked for";
+  }
+  if (IsRealm(realm)) return "";
+  return "cannot be sent: it takes visible ASCII characters and blanks";
 }
 
 std::string DescribeBadUserName(absl::string_view name) {
@@ -429,10 +440,16 @@ std::string DescribeBadCongestionControl(absl::string_view name) {
       kMaxCongestionControlBytes, " bytes");
 }
 
-std::string DescribeBadFileName(absl::string_view name) {
-  if (name != "." && name != ".." && !absl::StrContains(name, '/') &&
-      !absl::StrContains(name, '\0')) {
-    return "";
+std::string DescribeBadIndex(absl::string_view name) {
+  switch (http::KindOf(name)) {
+    case http::SegmentKind::kEmpty:
+    case http::SegmentKind::kName:
+      return "";
+    case http::SegmentKind::kHidden:
+      return "is hidden by its \".\": such files are never sent";
+    case http::SegmentKind::kDots:
+    case http::SegmentKind::kUnsafe:
+      break;
   }
   return "is not the name of a file in a directory: write it as "
          "\"index.html\"";

@@ -48,6 +48,9 @@ std::string DescribeBadLocation(absl::string_view location);
 // "https://app.example.org" or "*".
 std::string DescribeBadOrigin(absl::string_view origin);
 
+// What a password is asked for.
+std::string DescribeBadRealm(absl::string_view realm);
+
 // A user's name for Basic authentication.
 std::string DescribeBadUserName(absl::string_view name);
 
@@ -57,8 +60,8 @@ std::string DescribeBadSecretHash(absl::string_view hash);
 // One of the kernel's algorithms.
 std::string DescribeBadCongestionControl(absl::string_view name);
 
-// A file's name without a directory.
-std::string DescribeBadFileName(absl::string_view name);
+// A file's name without a directory, which may be served; or none.
+std::string DescribeBadIndex(absl::string_view name);
 
 // A directory to open.
 std::string DescribeBadDirectory(absl::string_view path);

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/http/field.h"
 #include "httpd/http/field_check.h"
 #include "httpd/http/field_name.h"
@@ -23,25 +24,6 @@ bool IsPreflight(const Request& request) {
   return request.method() == http::Method::kOptions &&
          request.head().fields.Has(http::FieldName::kOrigin) &&
          !request.field("Access-Control-Request-Method").empty();
-}
-
-// scheme "://" host [ ":" port ], as browsers write it, since it is compared
-// byte by byte. "null" is none: every sandboxed page has it.
-bool IsOrigin(absl::string_view text) {
-  const size_t end = text.find("://");
-  if (end == absl::string_view::npos || end == 0) return false;
-  const auto is_scheme = [](unsigned char c) {
-    return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
-           absl::StrContains("+-.", c);
-  };
-  const auto is_host = [](unsigned char c) {
-    return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
-           absl::StrContains("-._:[]", c);
-  };
-  const absl::string_view scheme = text.substr(0, end);
-  const absl::string_view host = text.substr(end + 3);
-  return std::all_of(scheme.begin(), scheme.end(), is_scheme) &&
-         !host.empty() && std::all_of(host.begin(), host.end(), is_host);
 }
 
 absl::Status Wrong(absl::string_view what, absl::string_view value,
@@ -73,7 +55,7 @@ absl::Status Check(const CorsHandler::Policy& policy) {
         return Wrong("origin", origin,
                      "cannot have credentials: browsers refuse that");
       }
-    } else if (!IsOrigin(origin)) {
+    } else if (!IsCorsOrigin(origin)) {
       return Wrong("origin", origin,
                    "is none: write \"https://example.org\", in small letters, "
                    "or \"*\"");
@@ -109,7 +91,7 @@ absl::StatusOr<std::unique_ptr<CorsHandler>> CorsHandler::Create(
   if (!preflight.ok()) return preflight.status();
 
   const std::string allow =
-      RouteMethods(policy.route_methods.WithHead()).ToString();
+      WithPreflight(policy.route_methods.WithHead()).ToString();
   auto options = http::PreparedResponse::Create(204, {{"Allow", allow}}, "");
   if (!options.ok()) return options.status();
 

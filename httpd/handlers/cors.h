@@ -62,14 +62,9 @@ class CorsHandler final : public Handler {
     absl::Duration max_age = absl::Minutes(10);
   };
 
-  // What the route must say, for the preflights to come here: OPTIONS as well.
-  // Of several routes of one path only one can.
-  static MethodSet RouteMethods(MethodSet methods) {
-    methods.Add(http::Method::kOptions);
-    return methods;
-  }
-
-  // InvalidArgument, saying what is wrong, if the policy makes no sense.
+  // For the preflights to come here, the route must have WithPreflight() of its
+  // methods; of several routes of one path only one can. InvalidArgument,
+  // saying what is wrong, if the policy makes no sense.
   static absl::StatusOr<std::unique_ptr<CorsHandler>> Create(
       std::unique_ptr<Handler> inner, const Policy& policy);
 

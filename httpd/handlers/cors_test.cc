@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/handlers/noting_handler.h"
 #include "httpd/handlers/request_of.h"
 #include "httpd/http/request_head.h"
@@ -184,8 +185,7 @@ TEST_F(CorsHandlerTest, Regression_APolicyWithOptionsMakesNoRouteOfThem) {
 }
 
 TEST_F(CorsHandlerTest, TheRouteGetsOptionsAsWell) {
-  EXPECT_EQ(CorsHandler::RouteMethods({http::Method::kGet}).ToString(),
-            "GET, OPTIONS");
+  EXPECT_EQ(WithPreflight({http::Method::kGet}).ToString(), "GET, OPTIONS");
 }
 
 TEST_F(CorsHandlerTest, RefusesAPolicyThatMakesNoSense) {
@@ -194,7 +194,8 @@ TEST_F(CorsHandlerTest, RefusesAPolicyThatMakesNoSense) {
       "cors without an origin");
   for (const char* const origin :
        {"example.org", "https://example.org/", "https://Example.org", "null",
-        "https://*.example.org", "://a", "https://", ""}) {
+        "https://*.example.org", "://a", "https://", "", "https://a,b",
+        "https://a%41b.org", "https://a:99999", "https://a:"}) {
     EXPECT_EQ(Refusal({.origins = {origin}, .methods = {}, .route_methods = {}})
                   .code(),
               absl::StatusCode::kInvalidArgument)
