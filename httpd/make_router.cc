@@ -21,6 +21,7 @@
 #include "httpd/handlers/request_id.h"
 #include "httpd/http/field.h"
 #include "httpd/http/prepared_response.h"
+#include "httpd/http/status_body.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/method_set.h"
 
@@ -30,7 +31,10 @@ namespace {
 using MadeHandler = absl::StatusOr<std::unique_ptr<Handler>>;
 
 MadeHandler MakeFixed(const httpd::FixedSettings& settings) {
-  std::vector<http::Field> fields = {{"Content-Type", settings.content_type}};
+  std::vector<http::Field> fields;
+  if (!http::ForbidsBody(settings.status)) {
+    fields.push_back({"Content-Type", settings.content_type});
+  }
   if (!settings.cache_control.empty()) {
     fields.push_back({"Cache-Control", settings.cache_control});
   }

@@ -27,6 +27,7 @@
 #include "httpd/config/text_checks.h"
 #include "httpd/handlers/cors_rules.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/status_body.h"
 #include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
 
@@ -61,9 +62,22 @@ constexpr TextRange kTargets = {"64B", "1MiB"};
 constexpr TextRange kSizes = {"0", "1TiB"};
 constexpr TextRange kRates = {"0", "1GiB"};
 
-// RFC 9110 §15.3.5, §15.3.6 and §15.4.5.
-bool IsStatusWithoutBody(int status) {
-  return status == 204 || status == 205 || status == 304;
+// What to do instead of a status that needs a field which a fixed answer does
+// not have (RFC 9110 §15.5.2, §15.5.6, §15.5.8); "" if it needs none.
+absl::string_view InsteadOfStatus(int status) {
+  switch (status) {
+    case 401:
+      return "needs a WWW-Authenticate, which basic_auth sends: use that, or "
+             "403";
+    case 405:
+      return "needs an Allow, which is sent for methods that no route of a "
+             "path has: leave them out of methods";
+    case 407:
+      return "needs a Proxy-Authenticate, and this is no proxy: choose another "
+             "status, such as 403";
+    default:
+      return "";
+  }
 }
 
 std::vector<int> HandlerFields() {
@@ -89,6 +103,8 @@ bool IsAnyAddress(const Address& address) {
 // What a route answers that names no methods.
 MethodSet MethodsOf(Route::HandlerCase handler) {
   if (handler == Route::kEcho) return {http::Method::kGet, http::Method::kPost};
+  // Whoever moves a form's target means its POSTs as well.
+  if (handler == Route::kRedirect) return AllMethods();
   return {http::Method::kGet};
 }
 
@@ -449,12 +465,17 @@ class Checks {
     settings.body = fixed.body();
     settings.status = fields_.Number(place, Fixed::kStatusFieldNumber,
                                      fixed.status(), kMinStatus, kMaxStatus);
-    if (IsStatusWithoutBody(fixed.status()) && !fixed.body().empty()) {
+    if (http::ForbidsBody(fixed.status()) && !fixed.body().empty()) {
       fields_.Report(
           place.OffsetOf(Fixed::kBodyFieldNumber),
           absl::StrCat("a response with status ", fixed.status(),
                        " has no body: remove the body, or choose another "
                        "status"));
+    }
+    if (const absl::string_view instead = InsteadOfStatus(fixed.status());
+        !instead.empty()) {
+      fields_.Report(place.OffsetOf(Fixed::kStatusFieldNumber),
+                     absl::StrCat("status ", fixed.status(), " ", instead));
     }
     settings.content_type =
         fields_.Text(place, Fixed::kContentTypeFieldNumber,

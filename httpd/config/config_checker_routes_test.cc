@@ -260,6 +260,20 @@ INSTANTIATE_TEST_SUITE_P(
                  "route { path: '/' fixed { cache_control: 'a\\r\\nb: c' } }"),
              {"c:2:27: cache_control \"a\\r\\nb: c\" cannot be sent: it takes "
               "visible ASCII characters, and blanks only between them"}},
+        Case{"FixedThatNeedsAField",
+             WithRoute("route { path: '/a' fixed { status: 401 } }\n"
+                       "route { path: '/b' fixed { status: 405 } }\n"
+                       "route { path: '/c' fixed { status: 407 } }"),
+             {"c:2:28: status 401 needs a WWW-Authenticate, which basic_auth "
+              "sends: use that, or 403",
+              "c:3:28: status 405 needs an Allow, which is sent for methods "
+              "that no route of a path has: leave them out of methods",
+              "c:4:28: status 407 needs a Proxy-Authenticate, and this is no "
+              "proxy: choose another status, such as 403"}},
+        Case{"RedirectOfEveryMethod",
+             WithRoute("route { path: '/a' redirect { location: '/b' } }\n"
+                       "route { path: '/a' methods: 'DELETE' fixed {} }"),
+             {"c:3:9: path \"/a\" stands twice for DELETE: first on line 2"}},
         Case{
             "Redirects",
             WithRoute("route { path: '/a' redirect { location: '/b?c=d#e' } }\n"

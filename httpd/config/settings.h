@@ -46,6 +46,7 @@ struct AdminSettings {
 struct FixedSettings {
   // Empty with a status that has no body: 204, 205, 304.
   std::string body;
+  // Not sent with such a status.
   std::string content_type = "text/plain";
   // 200 to 599.
   int status = 200;

@@ -22,6 +22,7 @@
 #include "httpd/handlers/realm.h"
 #include "httpd/http/host_and_port.h"
 #include "httpd/http/path_segments.h"
+#include "httpd/http/request_head.h"
 #include "httpd/server/path_parameter.h"
 
 namespace pollux::httpd {
@@ -231,6 +232,14 @@ std::string CanonicalPath(absl::string_view path) {
                         : PercentEncoded(segment, "-._~"));
   }
   return canonical;
+}
+
+MethodSet AllMethods() {
+  MethodSet methods;
+  for (const absl::string_view name : kMethods) {
+    methods.Add(http::MethodFromToken(name));
+  }
+  return methods;
 }
 
 std::string DescribeBadMethod(absl::string_view method) {

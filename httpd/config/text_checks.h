@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "httpd/server/method_set.h"
 
 namespace pollux::httpd {
 
@@ -23,6 +24,9 @@ std::string DescribeBadPrefix(absl::string_view prefix);
 // Equal for those that match the same requests: decoded and encoded again, with
 // parameters without their names. Of a path or prefix that is not bad.
 std::string CanonicalPath(absl::string_view path);
+
+// Those that a route can have.
+MethodSet AllMethods();
 
 // Of a method, in a whole sentence.
 std::string DescribeBadMethod(absl::string_view method);

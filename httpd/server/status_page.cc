@@ -9,13 +9,14 @@
 #include "httpd/http/accept.h"
 #include "httpd/http/field_name.h"
 #include "httpd/http/reason_phrase.h"
+#include "httpd/http/status_body.h"
 
 namespace pollux {
 namespace {
 
 http::PreparedResponse Prepare(int status, std::vector<http::Field> fields,
                                absl::string_view type, absl::string_view body) {
-  const bool has_body = status != 204 && status != 304;
+  const bool has_body = !http::ForbidsBody(status);
   if (has_body) {
     fields.push_back({"Content-Type", type});
     // Caches may keep some of these pages (RFC 9110 §15.1).

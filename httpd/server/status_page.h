@@ -19,7 +19,7 @@ PageFormat PreferredFormat(const http::RequestHead& head);
 
 // A short text for people, as plain text and as HTML: "404 Not Found", and ":
 // `detail`" where there is one. It never repeats what the client sent. No body
-// with 204 and 304; with one, caches are told that it depends on Accept.
+// with 204, 205 and 304; with one, caches are told that it depends on Accept.
 //
 // Immutable, so any number of threads may send it; owned by whoever answers
 // with it.
