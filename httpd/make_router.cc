@@ -51,14 +51,13 @@ MadeHandler MakeFiles(const httpd::FilesSettings& settings, Reactor& reactor) {
        .index = settings.index,
        .listing = settings.listing ? FilesHandler::Listing::kPage
                                    : FilesHandler::Listing::kNone,
-       .cache = {
-           .max_file_bytes_in_memory =
-               settings.cache_bytes == 0 ? 0 : settings.max_cached_file_bytes,
-           .max_bytes = settings.cache_bytes,
-           .max_descriptors = kOpenFilesOfARoute,
-           .siblings = settings.precompressed ? FileCache::Siblings::kServed
-                                              : FileCache::Siblings::kIgnored,
-           .cache_control = settings.cache_control}});
+       .cache = {.max_file_bytes_in_memory = settings.max_cached_file_bytes,
+                 .max_bytes = settings.cache_bytes,
+                 .max_descriptors = kOpenFilesOfARoute,
+                 .siblings = settings.precompressed
+                                 ? FileCache::Siblings::kServed
+                                 : FileCache::Siblings::kIgnored,
+                 .cache_control = settings.cache_control}});
 }
 
 MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
