@@ -71,8 +71,7 @@ int RunProgram(const ProgramOptions& options) {
     return Fail("--config and --config_text exclude each other");
   }
   httpd::LoadedConfig loaded = Load(options);
-  for (const auto& warning : loaded.warnings) Complain(warning.ToString());
-  for (const auto& error : loaded.errors) Complain(error.ToString());
+  for (const auto& problem : loaded.problems()) Complain(problem.ToString());
   if (!loaded.ok()) return EXIT_FAILURE;
   if (options.task == ProgramOptions::Task::kDumpConfig) {
     std::fputs(loaded.effective_text.c_str(), stdout);
