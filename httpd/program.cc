@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -78,7 +79,10 @@ int RunProgram(const ProgramOptions& options) {
   }
   if (options.task != ProgramOptions::Task::kServe) return EXIT_SUCCESS;
 
-  StandWhereTheUserStands(loaded.settings);
+  if (const absl::Status status = StandWhereTheUserStands(loaded.settings);
+      !status.ok()) {
+    return Fail(status.message());
+  }
   LinuxKernel linux_kernel;
   if (options.trace == ProgramOptions::Trace::kNone) {
     return Serve(linux_kernel, loaded.settings);
