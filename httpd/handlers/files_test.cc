@@ -938,6 +938,16 @@ TEST_P(ListingTest, EndsWhenTheClientLeaves) {
   EXPECT_EQ(exchange_->answer().status, 500);
 }
 
+TEST_P(ListingTest, Regression_EndsIfTheClientHasLeftBeforeItIsLong) {
+  for (int i = 0; i < 500; ++i) Write(absl::StrCat("root/f", i), "");
+  kernel_.BeforeNext(SyscallKind::kGetDents64,
+                     [this] { exchange_->Abandon(); });
+  EXPECT_FALSE(Get("").is_whole);
+  const int calls = kernel_.Count(SyscallKind::kFstat);
+  reactor_->RunOnce(absl::ZeroDuration());
+  EXPECT_EQ(kernel_.Count(SyscallKind::kFstat), calls);
+}
+
 TEST_P(ListingTest, SaysWhatWentWrong) {
   for (int i = 0; i < 500; ++i) Write(absl::StrCat("root/f", i), "");
   kernel_.FailNext(SyscallKind::kGetDents64, EIO);
