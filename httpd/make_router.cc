@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "httpd/handlers/basic_auth.h"
 #include "httpd/handlers/cors.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/handlers/credential_check.h"
 #include "httpd/handlers/echo.h"
 #include "httpd/handlers/file_cache.h"
@@ -21,7 +22,7 @@
 #include "httpd/handlers/request_id.h"
 #include "httpd/http/field.h"
 #include "httpd/http/prepared_response.h"
-#include "httpd/http/request_head.h"
+#include "httpd/http/status_body.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/method_set.h"
 
@@ -30,14 +31,11 @@ namespace {
 
 using MadeHandler = absl::StatusOr<std::unique_ptr<Handler>>;
 
-MethodSet Methods(const std::vector<http::Method>& methods) {
-  MethodSet set;
-  for (const http::Method method : methods) set.Add(method);
-  return set;
-}
-
 MadeHandler MakeFixed(const httpd::FixedSettings& settings) {
-  std::vector<http::Field> fields = {{"Content-Type", settings.content_type}};
+  std::vector<http::Field> fields;
+  if (!http::ForbidsBody(settings.status)) {
+    fields.push_back({"Content-Type", settings.content_type});
+  }
   if (!settings.cache_control.empty()) {
     fields.push_back({"Cache-Control", settings.cache_control});
   }
@@ -54,14 +52,13 @@ MadeHandler MakeFiles(const httpd::FilesSettings& settings, Reactor& reactor) {
        .index = settings.index,
        .listing = settings.listing ? FilesHandler::Listing::kPage
                                    : FilesHandler::Listing::kNone,
-       .cache = {
-           .max_file_bytes_in_memory =
-               settings.cache_bytes == 0 ? 0 : settings.max_cached_file_bytes,
-           .max_bytes = settings.cache_bytes,
-           .max_descriptors = kOpenFilesOfARoute,
-           .siblings = settings.precompressed ? FileCache::Siblings::kServed
-                                              : FileCache::Siblings::kIgnored,
-           .cache_control = settings.cache_control}});
+       .cache = {.max_file_bytes_in_memory = settings.max_cached_file_bytes,
+                 .max_bytes = settings.cache_bytes,
+                 .max_descriptors = kOpenFilesOfARoute,
+                 .siblings = settings.precompressed
+                                 ? FileCache::Siblings::kServed
+                                 : FileCache::Siblings::kIgnored,
+                 .cache_control = settings.cache_control}});
 }
 
 MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
@@ -86,11 +83,13 @@ MadeHandler MakeInnermost(const httpd::HandlerSettings& settings,
 }
 
 MadeHandler WrapInCors(const httpd::CorsSettings& settings,
+                       MethodSet route_methods,
                        std::unique_ptr<Handler> inner) {
   return CorsHandler::Create(
       std::move(inner),
       {.origins = settings.origins,
-       .methods = Methods(settings.methods),
+       .methods = settings.methods,
+       .route_methods = route_methods,
        .request_fields = settings.headers,
        .exposed_fields = settings.expose_headers,
        .credentials = settings.credentials ? CorsHandler::Credentials::kAllowed
@@ -140,7 +139,7 @@ MadeHandler MakeHandler(const httpd::RouteSettings& route,
                                                  *rate_limit);
   }
   if (handler.ok() && route.cors.has_value()) {
-    handler = WrapInCors(*route.cors, *std::move(handler));
+    handler = WrapInCors(*route.cors, route.methods, *std::move(handler));
   }
   if (handler.ok() && route.request_id.has_value()) {
     handler = std::make_unique<RequestIdHandler>(*std::move(handler));
@@ -172,15 +171,16 @@ absl::StatusOr<std::unique_ptr<Router>> MakeRouter(
     const httpd::RouteSettings& route = routes[i];
     MadeHandler handler = MakeHandler(route, rate_limits[i].get(), reactor);
     if (!handler.ok()) return OfRoute(route, handler.status());
-    MethodSet methods = Methods(route.methods);
-    if (route.cors.has_value()) methods = CorsHandler::RouteMethods(methods);
-    made.push_back({.path = route.prefix.empty()
-                                ? route.path
-                                : absl::StrCat(route.prefix, "*"),
-                    .methods = methods,
-                    .handler = *std::move(handler),
-                    .hosts = route.hosts,
-                    .name = route.name});
+    MethodSet methods = route.methods;
+    if (route.cors.has_value()) methods = WithPreflight(methods);
+    const bool has_prefix = !route.prefix.empty();
+    made.push_back(
+        {.path = has_prefix ? route.prefix : route.path,
+         .methods = methods,
+         .handler = *std::move(handler),
+         .hosts = route.hosts,
+         .name = route.name,
+         .reach = has_prefix ? RouteReach::kBeneath : RouteReach::kExact});
   }
   return Router::Create(std::move(made));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -71,15 +72,17 @@ int RunProgram(const ProgramOptions& options) {
     return Fail("--config and --config_text exclude each other");
   }
   httpd::LoadedConfig loaded = Load(options);
-  for (const auto& warning : loaded.warnings) Complain(warning.ToString());
-  for (const auto& error : loaded.errors) Complain(error.ToString());
+  for (const auto& problem : loaded.problems()) Complain(problem.ToString());
   if (!loaded.ok()) return EXIT_FAILURE;
   if (options.task == ProgramOptions::Task::kDumpConfig) {
     std::fputs(loaded.effective_text.c_str(), stdout);
   }
   if (options.task != ProgramOptions::Task::kServe) return EXIT_SUCCESS;
 
-  StandWhereTheUserStands(loaded.settings);
+  if (const absl::Status status = StandWhereTheUserStands(loaded.settings);
+      !status.ok()) {
+    return Fail(status.message());
+  }
   LinuxKernel linux_kernel;
   if (options.trace == ProgramOptions::Trace::kNone) {
     return Serve(linux_kernel, loaded.settings);

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
-#include "httpd/http/request_head.h"
 
 namespace pollux {
 namespace {
@@ -49,11 +48,7 @@ std::string DescribeRoute(const httpd::RouteSettings& route) {
     absl::StrAppend(&hosts, host, route.path, route.prefix, "  ");
   }
   if (hosts.empty()) hosts = absl::StrCat(route.path, route.prefix, "  ");
-  const std::string methods =
-      absl::StrJoin(route.methods, ", ", [](std::string* out, http::Method m) {
-        absl::StrAppend(out, http::MethodName(m));
-      });
-  return absl::StrCat("  ", hosts, methods, "  ",
+  return absl::StrCat("  ", hosts, route.methods.ToString(), "  ",
                       DescribeHandler(route.handler), "\n");
 }
 

@@ -25,7 +25,10 @@
 #include "httpd/config/config_parser.h"
 #include "httpd/config/field_checks.h"
 #include "httpd/config/text_checks.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/status_body.h"
+#include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
 
 namespace pollux::httpd {
@@ -43,6 +46,9 @@ constexpr int kMaxStatus = 599;
 
 constexpr int kRedirectStatuses[] = {301, 302, 303, 307, 308};
 
+// RateLimitHandler's: longer than that, something else is meant.
+constexpr absl::Duration kLongestRefill = absl::Hours(24 * 366);
+
 // Shorter, and clients that reuse their connections find them closed.
 constexpr absl::Duration kShortIdle = absl::Seconds(1);
 // systemd's DefaultTimeoutStopSec; Kubernetes waits 30 s.
@@ -56,9 +62,22 @@ constexpr TextRange kTargets = {"64B", "1MiB"};
 constexpr TextRange kSizes = {"0", "1TiB"};
 constexpr TextRange kRates = {"0", "1GiB"};
 
-// RFC 9110 §15.3.5, §15.3.6 and §15.4.5.
-bool IsStatusWithoutBody(int status) {
-  return status == 204 || status == 205 || status == 304;
+// What to do instead of a status that needs a field which a fixed answer does
+// not have (RFC 9110 §15.5.2, §15.5.6, §15.5.8); "" if it needs none.
+absl::string_view InsteadOfStatus(int status) {
+  switch (status) {
+    case 401:
+      return "needs a WWW-Authenticate, which basic_auth sends: use that, or "
+             "403";
+    case 405:
+      return "needs an Allow, which is sent for methods that no route of a "
+             "path has: leave them out of methods";
+    case 407:
+      return "needs a Proxy-Authenticate, and this is no proxy: choose another "
+             "status, such as 403";
+    default:
+      return "";
+  }
 }
 
 std::vector<int> HandlerFields() {
@@ -82,26 +101,11 @@ bool IsAnyAddress(const Address& address) {
 }
 
 // What a route answers that names no methods.
-std::vector<http::Method> MethodsOf(Route::HandlerCase handler) {
+MethodSet MethodsOf(Route::HandlerCase handler) {
   if (handler == Route::kEcho) return {http::Method::kGet, http::Method::kPost};
+  // Whoever moves a form's target means its POSTs as well.
+  if (handler == Route::kRedirect) return AllMethods();
   return {http::Method::kGet};
-}
-
-// GET brings HEAD with it.
-std::vector<http::Method> WithHead(std::vector<http::Method> methods) {
-  const auto get = absl::c_find(methods, http::Method::kGet);
-  if (get != methods.end() &&
-      !absl::c_linear_search(methods, http::Method::kHead)) {
-    methods.insert(get + 1, http::Method::kHead);
-  }
-  return methods;
-}
-
-std::string JoinNames(const std::vector<http::Method>& methods) {
-  return absl::StrJoin(methods, ", ",
-                       [](std::string* out, http::Method method) {
-                         absl::StrAppend(out, http::MethodName(method));
-                       });
 }
 
 // One run of CheckConfig().
@@ -259,10 +263,8 @@ class Checks {
     if (route.has_request_id()) settings.request_id.emplace();
     if (route.has_cors()) {
       settings.cors =
-          CheckCors(route.cors(), place.Nested(Route::kCorsFieldNumber));
-      if (settings.cors->methods.empty()) {
-        settings.cors->methods = settings.methods;
-      }
+          CheckCors(route.cors(), place.Nested(Route::kCorsFieldNumber),
+                    settings.methods);
     }
     if (route.has_basic_auth()) {
       settings.basic_auth = CheckBasicAuth(
@@ -314,11 +316,10 @@ class Checks {
     return hosts;
   }
 
-  std::vector<http::Method> CheckRouteMethods(const Route& route,
-                                              const MessagePlace& place) {
+  MethodSet CheckRouteMethods(const Route& route, const MessagePlace& place) {
     const std::vector<int> offsets =
         place.OffsetsOf(Route::kMethodsFieldNumber, route.methods_size());
-    std::vector<http::Method> methods =
+    MethodSet methods =
         CheckMethods(route.methods(), offsets, " in this route");
     if (methods.empty()) methods = MethodsOf(route.handler_case());
     const bool is_read_only = route.handler_case() == Route::kFiles ||
@@ -332,16 +333,15 @@ class Checks {
                        " means nothing to this handler: it answers GET and "
                        "HEAD"));
     }
-    return WithHead(std::move(methods));
+    return methods.WithHead();
   }
 
   // Those that are right.
   template <typename Strings>
-  std::vector<http::Method> CheckMethods(const Strings& names,
-                                         const std::vector<int>& offsets,
-                                         absl::string_view where) {
+  MethodSet CheckMethods(const Strings& names, const std::vector<int>& offsets,
+                         absl::string_view where) {
     FirstSeen seen;
-    std::vector<http::Method> methods;
+    MethodSet methods;
     const bool has_get = absl::c_linear_search(names, "GET");
     for (int i = 0; i < names.size(); ++i) {
       std::string bad = DescribeBadMethod(names[i]);
@@ -357,7 +357,7 @@ class Checks {
         fields_.Warn(offsets[i],
                      "method \"HEAD\" is superfluous: GET brings it");
       }
-      methods.push_back(http::MethodFromToken(names[i]));
+      methods.Add(http::MethodFromToken(names[i]));
     }
     return methods;
   }
@@ -373,23 +373,29 @@ class Checks {
     const int offset = place.OffsetOf(field);
     std::vector<std::string> hosts = settings.hosts;
     if (hosts.empty()) hosts = {""};
+    const MethodSet answered =
+        route.has_cors() ? WithPreflight(settings.methods) : settings.methods;
     for (const std::string& host : hosts) {
       std::map<http::Method, int>& taken = taken_[{host, target}];
-      std::vector<http::Method> twice;
+      MethodSet twice;
       int first = offset;
-      for (http::Method method : settings.methods) {
+      for (http::Method method : answered.List()) {
         const auto [found, is_first] = taken.try_emplace(method, offset);
         if (is_first) continue;
         if (twice.empty()) first = found->second;
-        twice.push_back(method);
+        twice.Add(method);
       }
       if (twice.empty()) continue;
       fields_.Report(
-          offset,
-          absl::StrCat(place.NameOf(field), " ", Quoted(path),
-                       " stands twice for ", JoinNames(twice),
-                       host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
-                       ": first on line ", fields_.LineOf(first)));
+          offset, absl::StrCat(
+                      place.NameOf(field), " ", Quoted(path),
+                      " stands twice for ", twice.ToString(),
+                      twice == MethodSet({http::Method::kOptions}) &&
+                              !settings.methods.Contains(http::Method::kOptions)
+                          ? ", which cors answers"
+                          : "",
+                      host.empty() ? "" : absl::StrCat(" of ", Quoted(host)),
+                      ": first on line ", fields_.LineOf(first)));
     }
   }
 
@@ -459,12 +465,17 @@ class Checks {
     settings.body = fixed.body();
     settings.status = fields_.Number(place, Fixed::kStatusFieldNumber,
                                      fixed.status(), kMinStatus, kMaxStatus);
-    if (IsStatusWithoutBody(fixed.status()) && !fixed.body().empty()) {
+    if (http::ForbidsBody(fixed.status()) && !fixed.body().empty()) {
       fields_.Report(
           place.OffsetOf(Fixed::kBodyFieldNumber),
           absl::StrCat("a response with status ", fixed.status(),
                        " has no body: remove the body, or choose another "
                        "status"));
+    }
+    if (const absl::string_view instead = InsteadOfStatus(fixed.status());
+        !instead.empty()) {
+      fields_.Report(place.OffsetOf(Fixed::kStatusFieldNumber),
+                     absl::StrCat("status ", fixed.status(), " ", instead));
     }
     settings.content_type =
         fields_.Text(place, Fixed::kContentTypeFieldNumber,
@@ -497,7 +508,7 @@ class Checks {
         fields_.RequiredText(place, Files::kRootFieldNumber, files.root(),
                              DescribeBadDirectory, "www");
     settings.index = fields_.Text(place, Files::kIndexFieldNumber,
-                                  files.index(), DescribeBadFileName);
+                                  files.index(), DescribeBadIndex);
     settings.listing = files.listing();
     settings.precompressed = files.precompressed();
     settings.cache_control =
@@ -521,7 +532,8 @@ class Checks {
     return settings;
   }
 
-  CorsSettings CheckCors(const Cors& cors, const MessagePlace& place) {
+  CorsSettings CheckCors(const Cors& cors, const MessagePlace& place,
+                         MethodSet route_methods) {
     CorsSettings settings;
     for (const std::string& origin :
          fields_.Texts(place, Cors::kOriginFieldNumber, cors.origin(),
@@ -534,10 +546,7 @@ class Checks {
                      "\"https://app.example.org\"");
     }
     CheckOriginsOfAll(cors, settings, place);
-    settings.methods = WithHead(CheckMethods(
-        cors.methods(),
-        place.OffsetsOf(Cors::kMethodsFieldNumber, cors.methods_size()),
-        " here"));
+    settings.methods = CheckCorsMethods(cors, place, route_methods);
     settings.headers = fields_.Texts(place, Cors::kHeaderFieldNumber,
                                      cors.header(), DescribeBadFieldName);
     settings.expose_headers =
@@ -554,6 +563,25 @@ class Checks {
                                   " is not sent: it takes whole seconds"));
     }
     return settings;
+  }
+
+  MethodSet CheckCorsMethods(const Cors& cors, const MessagePlace& place,
+                             MethodSet route_methods) {
+    const std::vector<int> offsets =
+        place.OffsetsOf(Cors::kMethodsFieldNumber, cors.methods_size());
+    const MethodSet methods = CheckMethods(cors.methods(), offsets, " here");
+    if (methods.empty()) return route_methods;
+    for (int i = 0; i < cors.methods_size(); ++i) {
+      if (!DescribeBadMethod(cors.methods(i)).empty() ||
+          route_methods.Contains(http::MethodFromToken(cors.methods(i)))) {
+        continue;
+      }
+      fields_.Warn(offsets[i],
+                   absl::StrCat("method ", Quoted(cors.methods(i)),
+                                " has no effect: this route answers ",
+                                route_methods.ToString()));
+    }
+    return methods.WithHead();
   }
 
   void CheckOriginsOfAll(const Cors& cors, const CorsSettings& settings,
@@ -580,13 +608,7 @@ class Checks {
                                    const MessagePlace& place) {
     BasicAuthSettings settings;
     settings.realm = fields_.Text(place, BasicAuth::kRealmFieldNumber,
-                                  basic_auth.realm(), DescribeBadFieldValue);
-    if (basic_auth.realm().empty()) {
-      fields_.Report(
-          place.OffsetOf(BasicAuth::kRealmFieldNumber),
-          "realm \"\" is empty: it tells people which password is asked "
-          "for");
-    }
+                                  basic_auth.realm(), DescribeBadRealm);
     if (basic_auth.user().empty() &&
         place.IsMissing(BasicAuth::kUserFieldNumber)) {
       fields_.Report(
@@ -651,6 +673,15 @@ class Checks {
     if (limit.has_burst()) {
       settings.burst = fields_.Number(place, RateLimit::kBurstFieldNumber,
                                       limit.burst(), 1, kMaxRequests);
+    }
+    if (settings.requests > 0 &&
+        settings.per / settings.requests * settings.burst > kLongestRefill) {
+      fields_.Report(
+          place.OffsetOf(RateLimit::kBurstFieldNumber),
+          absl::StrCat("burst ", settings.burst,
+                       " takes more than a year to come back, at ",
+                       settings.requests, " per ", Quoted(limit.per()),
+                       ": lower it, or allow more requests"));
     }
     settings.scope = limit.scope() == RateLimit::PER_ROUTE
                          ? RateLimitScope::kPerRoute

@@ -1,7 +1,16 @@
+#include <memory>
+#include <variant>
+
+#include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "httpd/config/config_checker.h"
+#include "httpd/config/config_loader.h"
 #include "httpd/config/config_rows.h"
+#include "httpd/config/settings.h"
+#include "httpd/make_router.h"
+#include "reactor/linux_kernel.h"
+#include "reactor/reactor.h"
 
 namespace pollux::httpd {
 namespace {
@@ -12,6 +21,25 @@ class ConfigCheckerTest : public testing::TestWithParam<Case> {};
 
 TEST_P(ConfigCheckerTest, ReportsExactly) {
   EXPECT_THAT(WhatIsSaidOf(GetParam().text), ElementsAreArray(GetParam().said));
+}
+
+// The daemon must not find fault with what --check finds right.
+TEST_P(ConfigCheckerTest, WhatIsAcceptedCanBeServed) {
+  LoadedConfig loaded = LoadConfigText(GetParam().text, "c");
+  if (!loaded.ok()) return;
+  for (RouteSettings& route : loaded.settings.routes) {
+    // Which need not exist as far as the loader knows.
+    if (auto* files = std::get_if<FilesSettings>(&route.handler)) {
+      files->root = ".";
+    }
+  }
+  LinuxKernel kernel;
+  const std::unique_ptr<Reactor> reactor = Reactor::Create(kernel).value();
+  const absl::StatusOr<RateLimits> limits =
+      MakeRateLimits(loaded.settings.routes);
+  ASSERT_TRUE(limits.ok()) << limits.status();
+  EXPECT_EQ(MakeRouter(loaded.settings.routes, *limits, *reactor).status(),
+            absl::OkStatus());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -235,6 +263,20 @@ INSTANTIATE_TEST_SUITE_P(
                  "route { path: '/' fixed { cache_control: 'a\\r\\nb: c' } }"),
              {"c:2:27: cache_control \"a\\r\\nb: c\" cannot be sent: it takes "
               "visible ASCII characters, and blanks only between them"}},
+        Case{"FixedThatNeedsAField",
+             WithRoute("route { path: '/a' fixed { status: 401 } }\n"
+                       "route { path: '/b' fixed { status: 405 } }\n"
+                       "route { path: '/c' fixed { status: 407 } }"),
+             {"c:2:28: status 401 needs a WWW-Authenticate, which basic_auth "
+              "sends: use that, or 403",
+              "c:3:28: status 405 needs an Allow, which is sent for methods "
+              "that no route of a path has: leave them out of methods",
+              "c:4:28: status 407 needs a Proxy-Authenticate, and this is no "
+              "proxy: choose another status, such as 403"}},
+        Case{"RedirectOfEveryMethod",
+             WithRoute("route { path: '/a' redirect { location: '/b' } }\n"
+                       "route { path: '/a' methods: 'DELETE' fixed {} }"),
+             {"c:3:9: path \"/a\" stands twice for DELETE: first on line 2"}},
         Case{
             "Redirects",
             WithRoute("route { path: '/a' redirect { location: '/b?c=d#e' } }\n"
@@ -338,6 +380,18 @@ INSTANTIATE_TEST_SUITE_P(
                  "route { prefix: '/f/' files { root: 'w' index: '..' } }"),
              {"c:2:41: index \"..\" is not the name of a file in a directory: "
               "write it as \"index.html\""}},
+        Case{"HiddenIndex",
+             WithRoute(
+                 "route { prefix: '/f/' files { root: 'w' index: '.i.html' } "
+                 "}"),
+             {"c:2:41: index \".i.html\" is hidden by its \".\": such files "
+              "are never sent"}},
+        Case{"IndexWithBackslash",
+             WithRoute(
+                 "route { prefix: '/f/' files { root: 'w' index: 'a\\\\b' } "
+                 "}"),
+             {"c:2:41: index \"a\\\\b\" is not the name of a file in a "
+              "directory: write it as \"index.html\""}},
         Case{"CachedFileLargerThanTheCache",
              WithRoute("route { prefix: '/f/' files { root: 'w' "
                        "max_cached_file: '2MiB' cache: '1MiB' } }"),
@@ -382,7 +436,8 @@ INSTANTIATE_TEST_SUITE_P(
              {}},
         Case{"Cors",
              WithRoute(
-                 "route { path: '/' fixed {} cors { origin: ['https://a.org', "
+                 "route { path: '/' methods: ['GET', 'PUT'] fixed {} "
+                 "cors { origin: ['https://a.org', "
                  "'HTTP://b.org:8080', 'capacitor://localhost'] methods: "
                  "['GET', 'PUT'] header: 'X-A' credentials: true max_age: '0s' "
                  "expose_header: ['X-B', 'X-C'] } }"),
@@ -422,6 +477,19 @@ INSTANTIATE_TEST_SUITE_P(
              WithRoute("route { path: '/' fixed {} cors { origin: 'null' } }"),
              {"c:2:35: origin \"null\" is not an origin: write it as "
               "\"https://app.example.org\", or \"*\" for all"}},
+        Case{"OriginThatNoBrowserSends",
+             WithRoute("route { path: '/' fixed {} cors { origin: "
+                       "['https://a,b', 'https://a%41b.org'] } }"),
+             {"c:2:44: origin \"https://a,b\" is not an origin: write it as "
+              "\"https://app.example.org\", or \"*\" for all",
+              "c:2:59: origin \"https://a%41b.org\" is not an origin: write it "
+              "as \"https://app.example.org\", or \"*\" for all"}},
+        Case{"CorsTwiceAtAPath",
+             WithRoute("route { path: '/' fixed {} cors { origin: '*' } }\n"
+                       "route { path: '/' methods: 'PUT' fixed {} cors { "
+                       "origin: '*' } }"),
+             {"c:3:9: path \"/\" stands twice for OPTIONS, which cors answers: "
+              "first on line 2"}},
         Case{"OriginTwice",
              WithRoute("route { path: '/' fixed {} cors { origin: "
                        "'https://a.org' origin: 'https://A.org' } }"),
@@ -432,6 +500,11 @@ INSTANTIATE_TEST_SUITE_P(
                        "'get' } }"),
              {"c:2:47: unknown method \"get\": methods are in capitals, write "
               "\"GET\""}},
+        Case{"CorsMethodsThatTheRouteDoesNotHave",
+             WithRoute("route { path: '/' fixed {} cors { origin: '*' methods: "
+                       "['GET', 'PUT'] } }"),
+             {"c:2:64: warning: method \"PUT\" has no effect: this route "
+              "answers GET, HEAD"}},
         Case{"CorsHeaderThatIsNone",
              WithRoute("route { path: '/' fixed {} cors { origin: '*' header: "
                        "'a b' expose_header: '' } }"),
@@ -465,6 +538,47 @@ INSTANTIATE_TEST_SUITE_P(
                 "'$2b$05$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } } }"),
             {}},
+        Case{
+            "EveryHashThatTheHandlerTakes",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: 'u0' "
+                "secret_hash: "
+                "'$2y$05$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } user { name: 'u1' secret_hash: "
+                "'$2a$31$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } user { name: 'u2' secret_hash: "
+                "'$gy$j9T$abc$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } "
+                "user { name: 'u3' secret_hash: "
+                "'$7$CU..../"
+                "....abc$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
+            {}},
+        Case{
+            "BcryptCostTooHigh",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: "
+                "'a' secret_hash: "
+                "'$2b$99$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } } }"),
+            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
+             "bcrypt does not have: it goes from 04 to 31"}},
+        Case{
+            "BcryptCostTooLow",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: "
+                "'a' secret_hash: "
+                "'$2b$03$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } } }"),
+            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
+             "bcrypt does not have: it goes from 04 to 31"}},
+        Case{
+            "BcryptCostThatIsNone",
+            WithRoute(
+                "route { path: '/' fixed {} basic_auth { user { name: "
+                "'a' secret_hash: "
+                "'$2b$xx$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                " } } }"),
+            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
+             "bcrypt does not have: it goes from 04 to 31"}},
         Case{"BasicAuthWithoutUser",
              WithRoute("route { path: '/' fixed {} basic_auth {} }"),
              {"c:2:28: basic_auth without a user: give it one, such as user { "
@@ -536,7 +650,22 @@ INSTANTIATE_TEST_SUITE_P(
                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
              {"c:2:41: realm \"a\\n\" cannot be sent: it takes visible ASCII "
-              "characters, and blanks only between them"}},
+              "characters and blanks"}},
+        Case{"RealmWithTab",
+             WithRoute("route { path: '/' fixed {} basic_auth { realm: "
+                       "'a\\tb' user { name: 'a' secret_hash: "
+                       "'$6$abc$"
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
+             {"c:2:41: realm \"a\\tb\" cannot be sent: it takes visible ASCII "
+              "characters and blanks"}},
+        Case{"RateLimitThatTakesAYear",
+             WithRoute("route { path: '/' fixed {} rate_limit { requests: 1 "
+                       "per: '24h' burst: 366 } }\n"
+                       "route { path: '/a' fixed {} rate_limit { requests: 1 "
+                       "per: '24h' burst: 367 } }"),
+             {"c:3:65: burst 367 takes more than a year to come back, at 1 per "
+              "\"24h\": lower it, or allow more requests"}},
         Case{"RateLimit",
              WithRoute("route { path: '/' fixed {} rate_limit { requests: 100 "
                        "per: '1m' burst: 10 scope: PER_ROUTE } }"),

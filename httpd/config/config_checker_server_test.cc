@@ -135,7 +135,17 @@ INSTANTIATE_TEST_SUITE_P(
               "(powers of 1024) or \"64KB\" (powers of 1000)?"}},
         Case{"SizeWithoutQuotes",
              Complete("limits { max_head: 65536 }"),
-             {"c:2:20: expected a string in quotes, found \"65536\""}},
+             {"c:2:20: expected a string in quotes, found \"65536\": write it "
+              "with its unit, as in \"32KiB\""}},
+        Case{"SizeWithItsUnitWithoutQuotes",
+             Complete("limits { max_body: 1MiB max_head: '9' }"),
+             {"c:2:20: expected a string in quotes, found \"1MiB\": write "
+              "\"1MiB\"",
+              "c:2:25: max_head \"9\" is out of range: it goes from \"256B\" "
+              "to \"1MiB\""}},
+        Case{"NumberWithLetters",
+             Complete("workers: 2x"),
+             {"c:2:10: expected a number or a name, found \"2x\""}},
         Case{"TargetLargerThanHead",
              Complete("limits { max_target: '9KiB'\n"
                       "max_head: '8KiB' }"),
@@ -194,9 +204,30 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DurationWithoutUnit",
              Complete("timeouts { head: '10' }"),
              {"c:2:12: head \"10\" is not a duration: did you mean \"10s\"?"}},
-        Case{"DurationThatIsANumber",
-             Complete("timeouts { head: 10 }"),
-             {"c:2:18: expected a string in quotes, found \"10\""}},
+        Case{
+            "DurationThatIsANumber",
+            Complete("timeouts { head: 10 }"),
+            {"c:2:18: expected a string in quotes, found \"10\": write it with "
+             "its unit, as in \"10s\""}},
+        Case{"DurationsWithoutQuotes",
+             Complete("timeouts { idle: 10s\nhead: 1h30m body: 1.5s }\n"
+                      "workers: -1"),
+             {"c:2:18: expected a string in quotes, found \"10s\": write "
+              "\"10s\"",
+              "c:3:7: expected a string in quotes, found \"1h30m\": write "
+              "\"1h30m\"",
+              "c:3:19: expected a string in quotes, found \"1.5s\": write "
+              "\"1.5s\"",
+              "c:4:1: workers -1 is out of range: it goes from 0 to 256"}},
+        Case{"ErrorsAndWarningsInOrder",
+             Complete("timeouts { drain: '2h' }\nworkers: -1\n"
+                      "admin { address: '0.0.0.0:1' }"),
+             {"c:2:12: warning: drain \"2h\" is long: systemd kills after "
+              "90s, Kubernetes after 30s, unless told otherwise",
+              "c:3:1: workers -1 is out of range: it goes from 0 to 256",
+              "c:4:9: warning: admin at \"0.0.0.0:1\": whoever can reach this "
+              "machine can read the metrics; write \"127.0.0.1:1\" to keep "
+              "them to it"}},
         Case{"ShortIdle",
              Complete("timeouts { idle: '999ms' }"),
              {"c:2:12: warning: idle \"999ms\" is short: connections are "
@@ -211,7 +242,9 @@ INSTANTIATE_TEST_SUITE_P(
              {}},
         Case{"AccessLogUnknownFormat",
              Complete("access_log { format: json path: '-' }"),
-             {"c:2:22: expected COMMON, COMBINED or JSON, found \"json\""}},
+             {"c:2:22: expected COMMON, COMBINED or JSON, found \"json\": did "
+              "you "
+              "mean JSON?"}},
         Case{"AccessLogFormatInQuotes",
              Complete("access_log { format: \"JSON\" }"),
              {"c:2:22: expected COMMON, COMBINED or JSON without quotes, found "

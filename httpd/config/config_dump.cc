@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/descriptor.h"
@@ -12,6 +11,7 @@
 #include "httpd/config/config.pb.h"
 #include "httpd/config/text_source.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 
 namespace pollux::httpd {
 namespace {
@@ -26,9 +26,9 @@ constexpr absl::string_view kHeader =
 
 // As they were or could have been written: without the HEAD that GET brings.
 template <typename Names>
-void AddMethods(const std::vector<http::Method>& methods, Names* names) {
-  const bool has_get = absl::c_linear_search(methods, http::Method::kGet);
-  for (http::Method method : methods) {
+void AddMethods(MethodSet methods, Names* names) {
+  const bool has_get = methods.Contains(http::Method::kGet);
+  for (http::Method method : methods.List()) {
     if (has_get && method == http::Method::kHead) continue;
     *names->Add() = std::string(http::MethodName(method));
   }

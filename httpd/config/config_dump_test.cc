@@ -21,6 +21,7 @@ TEST(ConfigDumpTest, ShowsEachValueAndItsOrigin) {
       "listener { address: '127.0.0.1:80' }\n"
       "route {\n"
       "  path: '/'\n"
+      "  methods: 'GET'\n"
       "  redirect { location: '/a' }\n"
       "  rate_limit { requests: 5\n scope: PER_ROUTE } }\n"
       "timeouts { head: '1s' }",
@@ -40,20 +41,20 @@ route {  # www.textproto:2
   path: "/"  # www.textproto:3
   # prefix: not set
   # host: not set
-  methods: "GET"  # default
+  methods: "GET"  # www.textproto:4
   name: "/"  # default
-  redirect {  # www.textproto:4
-    location: "/a"  # www.textproto:4
+  redirect {  # www.textproto:5
+    location: "/a"  # www.textproto:5
     status: 308  # default
   }
   # request_id: not set
   # cors: not set
   # basic_auth: not set
-  rate_limit {  # www.textproto:5
-    requests: 5  # www.textproto:5
+  rate_limit {  # www.textproto:6
+    requests: 5  # www.textproto:6
     per: "1s"  # default
     burst: 5  # default
-    scope: PER_ROUTE  # www.textproto:6
+    scope: PER_ROUTE  # www.textproto:7
   }
 }
 # admin: not set
@@ -67,8 +68,8 @@ limits {  # default
   max_buffered: "64MiB"  # default
   min_rate: "500B"  # default
 }
-timeouts {  # www.textproto:7
-  head: "1s"  # www.textproto:7
+timeouts {  # www.textproto:8
+  head: "1s"  # www.textproto:8
   body: "10s"  # default
   idle: "60s"  # default
   write: "30s"  # default

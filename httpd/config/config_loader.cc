@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -100,6 +101,15 @@ std::string ConfigProblem::ToString() const {
       severity == Severity::kWarning ? "warning: " : "";
   if (line == 0) return absl::StrCat(file, ": ", warning, message);
   return absl::StrCat(file, ":", line, ":", column, ": ", warning, message);
+}
+
+std::vector<ConfigProblem> LoadedConfig::problems() const {
+  std::vector<ConfigProblem> all = errors;
+  absl::c_copy(warnings, std::back_inserter(all));
+  absl::c_stable_sort(all, [](const ConfigProblem& a, const ConfigProblem& b) {
+    return std::tie(a.line, a.column) < std::tie(b.line, b.column);
+  });
+  return all;
 }
 
 LoadedConfig LoadConfigText(absl::string_view text, absl::string_view file) {

@@ -51,6 +51,9 @@ struct LoadedConfig {
   std::vector<ConfigProblem> errors;
   std::vector<ConfigProblem> warnings;
 
+  // Both, in the order of the text.
+  std::vector<ConfigProblem> problems() const;
+
   bool ok() const { return errors.empty(); }
 };
 

@@ -14,6 +14,7 @@
 #include "httpd/config/config_rows.h"
 #include "httpd/config/settings.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 
 namespace pollux::httpd {
 namespace {
@@ -144,8 +145,9 @@ INSTANTIATE_TEST_SUITE_P(
              "\"GET\"",
              "c:4:42: status 700 is out of range: it goes from 200 to 599",
              "c:5:1: unknown field \"rout\" in Config: did you mean \"route\"?",
-             "c:6:38: expected a string in quotes, found \"POST\"",
-             "c:6:59: expected a string in quotes, found \"5\"",
+             "c:6:38: expected a string in quotes, found \"POST\": write "
+             "\"POST\"",
+             "c:6:59: expected a string in quotes, found \"5\": write \"5\"",
              "c:7:1: route without a path: give it one, such as path: \"/\", "
              "or a prefix, such as prefix: \"/files/\"",
              "c:7:1: route without a handler: give it one of: fixed, redirect, "
@@ -172,7 +174,7 @@ INSTANTIATE_TEST_SUITE_P(
              {"c:2:11: Numbers starting with leading zero must be in octal."}},
         Case{"WrongTypesAreNotMissingAsWell",
              "listener { address: 80 } route { path: [1, 2] fixed {} }",
-             {"c:1:21: expected a string in quotes, found \"80\"",
+             {"c:1:21: expected a string in quotes, found \"80\": write \"80\"",
               "c:1:40: expected a string in quotes, found \"[\""}},
         Case{"NoValue",
              WithListener("listener { address: }"),
@@ -356,9 +358,9 @@ TEST(DefaultConfigTextTest, LoadsAndSaysWhatItIs) {
   EXPECT_EQ(settings.routes[1].handler, HandlerSettings(fixed));
   EXPECT_EQ(settings.routes[2].path, "/echo");
   EXPECT_EQ(settings.routes[2].handler, HandlerSettings(EchoSettings()));
-  EXPECT_THAT(settings.routes[2].methods,
-              ElementsAre(http::Method::kGet, http::Method::kHead,
-                          http::Method::kPost));
+  EXPECT_EQ(settings.routes[2].methods,
+            MethodSet({http::Method::kGet, http::Method::kHead,
+                       http::Method::kPost}));
 }
 
 }  // namespace

@@ -21,6 +21,8 @@
 #include "google/protobuf/text_format.h"
 #include "httpd/config/config.pb.h"
 #include "httpd/config/did_you_mean.h"
+#include "httpd/config/duration_text.h"
+#include "httpd/config/size_text.h"
 #include "httpd/config/text_source.h"
 
 namespace pollux::httpd {
@@ -87,23 +89,29 @@ std::string RewordLexical(absl::string_view message) {
   return std::string(message);
 }
 
+// What protobuf says of 10s.
+constexpr absl::string_view kNumberAndName =
+    "Need space between number and identifier.";
+
 // Whether values of `field` are words: true and false, or those of an enum.
 bool IsOfWords(const FieldDescriptor& field) {
   return field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL ||
          field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM;
 }
 
-// "true or false", "COMMON, COMBINED or JSON".
-std::string WordsOf(const FieldDescriptor& field) {
-  if (field.enum_type() == nullptr) return "true or false";
-  std::string words;
-  const int count = field.enum_type()->value_count();
-  for (int i = 0; i < count; ++i) {
-    const absl::string_view separator = i + 1 < count ? ", " : " or ";
-    absl::StrAppend(&words, i == 0 ? "" : separator,
-                    field.enum_type()->value(i)->name());
+std::vector<absl::string_view> WordsOf(const FieldDescriptor& field) {
+  if (field.enum_type() == nullptr) return {"true", "false"};
+  std::vector<absl::string_view> words;
+  for (int i = 0; i < field.enum_type()->value_count(); ++i) {
+    words.push_back(field.enum_type()->value(i)->name());
   }
   return words;
+}
+
+// "true or false", "COMMON, COMBINED or JSON".
+std::string OneOf(const std::vector<absl::string_view>& words) {
+  return absl::StrCat(absl::StrJoin(words.begin(), words.end() - 1, ", "),
+                      " or ", words.back());
 }
 
 // What token `name` names, given the brackets around it; null if nothing.
@@ -124,6 +132,33 @@ const FieldDescriptor* FindField(const TextSource& source, size_t name) {
   }
   if (type == nullptr) return nullptr;
   return type->FindFieldByName(std::string(source.TokenText(name)));
+}
+
+// Of a duration or a size, whose default shows what is expected.
+bool TakesUnit(const FieldDescriptor& field) {
+  const std::string& usual = field.default_value_string();
+  return field.has_default_value() &&
+         (ParseDurationText(usual).ok() || ParseSizeText(usual).ok());
+}
+
+// What to say of token `found`, which should be a string, in field `name`.
+std::string ExpectString(const TextSource& source, size_t found,
+                         std::optional<size_t> name) {
+  const absl::string_view text = source.TokenText(found);
+  const std::string expected = absl::StrCat(
+      "expected a string in quotes, found ",
+      text.empty() ? std::string("the end of the text") : Quoted(text));
+  const FieldDescriptor* const field =
+      name.has_value() ? FindField(source, *name) : nullptr;
+  if (field == nullptr || text.empty()) return expected;
+  if (TakesUnit(*field) && absl::c_all_of(text, absl::ascii_isdigit)) {
+    return absl::StrCat(expected, ": write it with its unit, as in \"",
+                        field->default_value_string(), "\"");
+  }
+  if (!absl::ascii_isalnum(static_cast<unsigned char>(text.front()))) {
+    return expected;
+  }
+  return absl::StrCat(expected, ": write ", Quoted(text));
 }
 
 // Protobuf's words about what made it stop, where they need a word more.
@@ -154,7 +189,7 @@ std::string RewordStop(const TextSource& source, const Problem& stop) {
     return absl::StrCat("expected an integer, found ", found);
   }
   if (absl::StartsWith(rest, "Expected string")) {
-    return absl::StrCat("expected a string in quotes, found ", found);
+    return ExpectString(source, token, source.NameOfValue(token));
   }
   if (absl::ConsumePrefix(&rest, "Expected \"")) {
     return absl::StrCat("expected \"", rest.substr(0, rest.find('"')),
@@ -183,7 +218,11 @@ class Rounds {
   explicit Rounds(ParsedConfig& parsed)
       : parsed_(parsed), readable_(parsed.source.text()) {
     for (const Problem& problem : source().problems()) {
-      Report(problem.offset, RewordLexical(problem.message));
+      if (problem.message == kNumberAndName) {
+        ReportNumberAndName(source().TokenAt(problem.offset));
+      } else {
+        Report(problem.offset, RewordLexical(problem.message));
+      }
     }
   }
 
@@ -195,6 +234,23 @@ class Rounds {
 
  private:
   const TextSource& source() const { return parsed_.source; }
+
+  // Such as 10s: a value whose quotes were forgotten, as a rule. Protobuf would
+  // read on in the middle of it.
+  void ReportNumberAndName(size_t token) {
+    const std::optional<size_t> name = source().NameOfValue(token);
+    const FieldDescriptor* const field =
+        name.has_value() ? FindField(source(), *name) : nullptr;
+    const int offset = source().TokenExtent(token).begin;
+    if (field != nullptr &&
+        field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      Report(offset, ExpectString(source(), token, name));
+    } else {
+      Report(offset, absl::StrCat("expected a number or a name, found ",
+                                  Quoted(source().TokenText(token))));
+    }
+    if (name.has_value()) (void)LeaveUnread(*name);
+  }
 
   // Whether something was taken out so that it is worth another round.
   bool ReadAndMend() {
@@ -280,9 +336,14 @@ class Rounds {
       ReportStop(stop, token);
     }
     const std::optional<size_t> name = NameOfUnreadable(stop, token);
-    if (!name.has_value() || !TakeOut(*name)) return false;
-    parsed_.unread.push_back({source().TokenExtent(*name).begin,
-                              std::string(source().TokenText(*name))});
+    return name.has_value() && LeaveUnread(*name);
+  }
+
+  // Takes a field out that is not missing for that.
+  bool LeaveUnread(size_t name) {
+    if (!TakeOut(name)) return false;
+    parsed_.unread.push_back({source().TokenExtent(name).begin,
+                              std::string(source().TokenText(name))});
     return true;
   }
 
@@ -307,10 +368,14 @@ class Rounds {
     const absl::string_view found = source().TokenText(token);
     const bool quoted =
         absl::StartsWith(found, "\"") || absl::StartsWith(found, "'");
+    const std::vector<absl::string_view> words = WordsOf(field);
+    const absl::string_view meant =
+        quoted ? absl::string_view() : DidYouMean(found, words);
     Report(source().TokenExtent(token).begin,
-           absl::StrCat("expected ", WordsOf(field),
+           absl::StrCat("expected ", OneOf(words),
                         quoted ? " without quotes" : "", ", found ",
-                        Quoted(found)));
+                        Quoted(found), meant.empty() ? "" : ": did you mean ",
+                        meant, meant.empty() ? "" : "?"));
   }
 
   void ReportStop(const Problem& stop, size_t token) {

@@ -24,7 +24,7 @@ inline std::vector<std::string> Strings(
   return strings;
 }
 
-// A text, loaded as file "c", and what is said of it: errors, then warnings.
+// A text, loaded as file "c", and what is said of it, in the order of the text.
 struct Case {
   absl::string_view name;
   std::string text;
@@ -32,12 +32,7 @@ struct Case {
 };
 
 inline std::vector<std::string> WhatIsSaidOf(absl::string_view text) {
-  const LoadedConfig loaded = LoadConfigText(text, "c");
-  std::vector<std::string> said = Strings(loaded.errors);
-  for (std::string& warning : Strings(loaded.warnings)) {
-    said.push_back(std::move(warning));
-  }
-  return said;
+  return Strings(LoadConfigText(text, "c").problems());
 }
 
 // So that a failure shows the row, not its bytes.

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
 
 namespace pollux::httpd {
@@ -46,6 +46,7 @@ struct AdminSettings {
 struct FixedSettings {
   // Empty with a status that has no body: 204, 205, 304.
   std::string body;
+  // Not sent with such a status.
   std::string content_type = "text/plain";
   // 200 to 599.
   int status = 200;
@@ -115,8 +116,8 @@ struct CorsSettings {
   // Such as "https://app.example.org", in lower case; or only "*".
   std::vector<std::string> origins;
   // What a preflight allows: the route's methods if none were configured, with
-  // the HEAD that GET brings.
-  std::vector<http::Method> methods;
+  // the HEAD that GET brings. The route need not have them all.
+  MethodSet methods;
   // Names of fields that a request may have.
   std::vector<std::string> headers;
   // Never with the origin "*".
@@ -132,7 +133,7 @@ struct CorsSettings {
 struct UserSettings {
   // Not empty, without ":" and controls.
   std::string name;
-  // What crypt(5) makes of the password: "$y$", "$6$", "$5$" or "$2b$".
+  // What crypt(5) makes of the password, by one of its strong methods.
   std::string secret_hash;
 
   friend bool operator==(const UserSettings&, const UserSettings&) = default;
@@ -168,9 +169,9 @@ struct RateLimitSettings {
                          const RateLimitSettings&) = default;
 };
 
-// One route. Among the routes whose host fits, an exact path goes before one
-// with parameters, and that before the longest prefix: their order says
-// nothing.
+// One route. The narrowest host that has a route for the path answers; among
+// its routes, from left to right, a literal segment goes before a parameter,
+// and that before a prefix that ends there: their order says nothing.
 struct RouteSettings {
   // As it stands in the text, percent-encoded: exact, or with whole segments
   // that are "{parameters}", each name once, at most 8. Its segments, decoded,
@@ -184,9 +185,9 @@ struct RouteSettings {
   // every name that ends in ".example.org"; in lower case, without a port.
   // Empty: every host.
   std::vector<std::string> hosts;
-  // What is answered, each once: never empty. With the HEAD that GET brings,
+  // What is answered: never empty. With the HEAD that GET brings,
   // and the handler's own if none were configured.
-  std::vector<http::Method> methods;
+  MethodSet methods;
   // For metrics and logs; never empty. Routes may share one.
   std::string name;
 

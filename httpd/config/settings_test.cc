@@ -11,6 +11,7 @@
 #include "httpd/config/config_loader.h"
 #include "httpd/config/config_rows.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/method_set.h"
 #include "reactor/net/address.h"
 
 namespace pollux::httpd {
@@ -132,8 +133,8 @@ TEST(SettingsTest, PathsAndHosts) {
   EXPECT_EQ(prefix.path, "");
   EXPECT_EQ(prefix.prefix, "/f/");
   EXPECT_EQ(prefix.name, "files");
-  EXPECT_THAT(prefix.methods,
-              ElementsAre(Method::kPut, Method::kGet, Method::kHead));
+  EXPECT_EQ(prefix.methods,
+            MethodSet({Method::kGet, Method::kHead, Method::kPut}));
 }
 
 TEST(SettingsTest, Options) {

@@ -17,8 +17,13 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "httpd/config/did_you_mean.h"
+#include "httpd/handlers/cors_rules.h"
+#include "httpd/handlers/password_hash.h"
+#include "httpd/handlers/realm.h"
 #include "httpd/http/host_and_port.h"
 #include "httpd/http/path_segments.h"
+#include "httpd/http/request_head.h"
+#include "httpd/server/path_parameter.h"
 
 namespace pollux::httpd {
 namespace {
@@ -72,18 +77,14 @@ std::string PercentEncoded(absl::string_view text, absl::string_view marks) {
   return encoded;
 }
 
-// Whether `segment` is meant to be a parameter.
-bool IsParameter(absl::string_view segment) {
-  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
-}
-
 // For a path that is encoded in part, and may have parameters.
 std::string PathPercentEncoded(absl::string_view path) {
   const std::string marks = absl::StrCat(kPathMarks, "%");
   std::vector<std::string> segments;
   for (absl::string_view segment : absl::StrSplit(path, '/')) {
-    segments.push_back(IsParameter(segment) ? std::string(segment)
-                                            : PercentEncoded(segment, marks));
+    segments.push_back(IsPathParameter(segment)
+                           ? std::string(segment)
+                           : PercentEncoded(segment, marks));
   }
   return absl::StrJoin(segments, "/");
 }
@@ -115,7 +116,7 @@ std::string DescribeBadParameters(absl::string_view path) {
   for (absl::string_view segment : absl::StrSplit(path, '/')) {
     if (segment.find_first_of("{}") == absl::string_view::npos) continue;
     const absl::string_view name =
-        IsParameter(segment) ? segment.substr(1, segment.size() - 2) : "";
+        IsPathParameter(segment) ? segment.substr(1, segment.size() - 2) : "";
     if (name.empty() || name.find_first_of("{}") != absl::string_view::npos) {
       return absl::StrCat("has the segment ", Quoted(segment),
                           ": a parameter is a whole segment, as in "
@@ -175,17 +176,6 @@ bool IsHostName(absl::string_view host) {
 
 constexpr char kNulInPath[] = "has a NUL: no file has one";
 
-// How many characters stand behind the last "$".
-struct HashForm {
-  absl::string_view prefix;
-  size_t digest_bytes;
-  size_t dollars;
-};
-
-// The strong ones of crypt(5); bcrypt's digest stands behind its salt.
-constexpr HashForm kHashForms[] = {
-    {"$y$", 43, 4}, {"$6$", 86, 3}, {"$5$", 43, 3}, {"$2b$", 53, 3}};
-
 }  // namespace
 
 std::string Quoted(absl::string_view text) {
@@ -235,12 +225,21 @@ std::string CanonicalPath(absl::string_view path) {
   std::string buffer;
   absl::string_view segment;
   // A brace that is no parameter's came encoded, and is so again.
-  for (absl::string_view raw : absl::StrSplit(path.substr(1), '/')) {
-    segments.Next(buffer, segment);
+  while (segments.Next(buffer, segment)) {
     absl::StrAppend(&canonical, "/",
-                    IsParameter(raw) ? "{}" : PercentEncoded(segment, "-._~"));
+                    IsPathParameter(segments.raw())
+                        ? "{}"
+                        : PercentEncoded(segment, "-._~"));
   }
   return canonical;
+}
+
+MethodSet AllMethods() {
+  MethodSet methods;
+  for (const absl::string_view name : kMethods) {
+    methods.Add(http::MethodFromToken(name));
+  }
+  return methods;
 }
 
 std::string DescribeBadMethod(absl::string_view method) {
@@ -373,27 +372,36 @@ std::string DescribeBadOrigin(absl::string_view origin) {
   if (colon != std::string::npos) {
     const absl::string_view scheme =
         absl::string_view(lower).substr(0, colon + 3);
-    absl::string_view server = absl::string_view(lower).substr(colon + 3);
+    const absl::string_view server = absl::string_view(lower).substr(colon + 3);
     const size_t end = server.find_first_of("/?#");
     const absl::string_view authority = server.substr(0, end);
     http::HostAndPort parts;
-    if (colon > 0 && IsOf(lower.substr(0, colon), "+.-") &&
-        http::ReadHostAndPort(authority, parts)) {
-      if (end != absl::string_view::npos) {
+    if (http::ReadHostAndPort(authority, parts)) {
+      if (end != absl::string_view::npos &&
+          IsCorsOrigin(absl::StrCat(scheme, authority))) {
         return absl::StrCat("goes beyond the host: write ",
                             Quoted(absl::StrCat(scheme, authority)));
       }
-      const bool is_usual = (scheme == "http://" && parts.port == "80") ||
-                            (scheme == "https://" && parts.port == "443");
-      if (!is_usual) return "";
-      return absl::StrCat(
-          "has the usual port, which browsers leave out: "
-          "write ",
-          Quoted(absl::StrCat(scheme, parts.host)));
+      if ((scheme == "http://" && parts.port == "80") ||
+          (scheme == "https://" && parts.port == "443")) {
+        return absl::StrCat(
+            "has the usual port, which browsers leave out: "
+            "write ",
+            Quoted(absl::StrCat(scheme, parts.host)));
+      }
+      if (IsCorsOrigin(lower)) return "";
     }
   }
   return "is not an origin: write it as \"https://app.example.org\", or \"*\" "
          "for all";
+}
+
+std::string DescribeBadRealm(absl::string_view realm) {
+  if (realm.empty()) {
+    return "is empty: it tells people which password is asked for";
+  }
+  if (IsRealm(realm)) return "";
+  return "cannot be sent: it takes visible ASCII characters and blanks";
 }
 
 std::string DescribeBadUserName(absl::string_view name) {
@@ -408,25 +416,23 @@ std::string DescribeBadUserName(absl::string_view name) {
 
 std::string DescribeBadSecretHash(absl::string_view hash) {
   constexpr absl::string_view kHowTo = "`openssl passwd -6` makes one";
-  for (const HashForm& form : kHashForms) {
-    if (!absl::StartsWith(hash, form.prefix)) continue;
-    const absl::string_view digest = hash.substr(hash.rfind('$') + 1);
-    // "rounds=5000$" may stand before a salt.
-    const size_t dollars = absl::c_count(hash, '$');
-    const bool has_parts =
-        dollars == form.dollars ||
-        (dollars == form.dollars + 1 && absl::StrContains(hash, "$rounds="));
-    if (has_parts && digest.size() == form.digest_bytes && IsOf(digest, "./") &&
-        absl::c_all_of(hash, [](unsigned char c) {
-          return absl::ascii_isgraph(c) && c != ':';
-        })) {
+  switch (FaultOfPasswordHash(hash)) {
+    case PasswordHashFault::kNone:
       return "";
+    case PasswordHashFault::kUnknown:
+      break;
+    case PasswordHashFault::kNotWhole: {
+      const PasswordHashForm& form = *FormOfPasswordHash(hash);
+      return absl::StrCat("starts with \"", form.prefix,
+                          "\" but is not whole: ", form.digest_bytes,
+                          " letters, digits, \".\" or \"/\" stand behind the "
+                          "last \"$\"; ",
+                          kHowTo);
     }
-    return absl::StrCat("starts with \"", form.prefix,
-                        "\" but is not whole: ", form.digest_bytes,
-                        " letters, digits, \".\" or \"/\" stand behind the "
-                        "last \"$\"; ",
-                        kHowTo);
+    case PasswordHashFault::kCostOutOfRange:
+      return absl::StrCat("starts with \"", FormOfPasswordHash(hash)->prefix,
+                          "\" and then a cost that bcrypt does not have: it "
+                          "goes from 04 to 31");
   }
   return absl::StrCat(
       "is not what crypt(5) makes of a password, \"$y$...\", "
@@ -443,10 +449,16 @@ std::string DescribeBadCongestionControl(absl::string_view name) {
       kMaxCongestionControlBytes, " bytes");
 }
 
-std::string DescribeBadFileName(absl::string_view name) {
-  if (name != "." && name != ".." && !absl::StrContains(name, '/') &&
-      !absl::StrContains(name, '\0')) {
-    return "";
+std::string DescribeBadIndex(absl::string_view name) {
+  switch (http::KindOf(name)) {
+    case http::SegmentKind::kEmpty:
+    case http::SegmentKind::kName:
+      return "";
+    case http::SegmentKind::kHidden:
+      return "is hidden by its \".\": such files are never sent";
+    case http::SegmentKind::kDots:
+    case http::SegmentKind::kUnsafe:
+      break;
   }
   return "is not the name of a file in a directory: write it as "
          "\"index.html\"";

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "httpd/server/method_set.h"
 
 namespace pollux::httpd {
 
@@ -23,6 +24,9 @@ std::string DescribeBadPrefix(absl::string_view prefix);
 // Equal for those that match the same requests: decoded and encoded again, with
 // parameters without their names. Of a path or prefix that is not bad.
 std::string CanonicalPath(absl::string_view path);
+
+// Those that a route can have.
+MethodSet AllMethods();
 
 // Of a method, in a whole sentence.
 std::string DescribeBadMethod(absl::string_view method);
@@ -48,6 +52,9 @@ std::string DescribeBadLocation(absl::string_view location);
 // "https://app.example.org" or "*".
 std::string DescribeBadOrigin(absl::string_view origin);
 
+// What a password is asked for.
+std::string DescribeBadRealm(absl::string_view realm);
+
 // A user's name for Basic authentication.
 std::string DescribeBadUserName(absl::string_view name);
 
@@ -57,8 +64,8 @@ std::string DescribeBadSecretHash(absl::string_view hash);
 // One of the kernel's algorithms.
 std::string DescribeBadCongestionControl(absl::string_view name);
 
-// A file's name without a directory.
-std::string DescribeBadFileName(absl::string_view name);
+// A file's name without a directory, which may be served; or none.
+std::string DescribeBadIndex(absl::string_view name);
 
 // A directory to open.
 std::string DescribeBadDirectory(absl::string_view path);

@@ -86,6 +86,13 @@ void TextSource::Scan() {
     if (found.type == Tokenizer::TYPE_STRING) kind = Kind::kString;
     const int begin = Offset(found.line, found.column);
     const int end = begin + static_cast<int>(found.text.size());
+    // A value whose quotes were forgotten, such as 10s, is one word to people.
+    if (kind == Kind::kName && !tokens_.empty() &&
+        tokens_.back().kind == Kind::kNumber &&
+        tokens_.back().extent.end == begin) {
+      tokens_.back().extent.end = end;
+      continue;
+    }
     tokens_.push_back({kind, {begin, end}, found.line, found.column});
   }
   for (const auto& error : lexical.errors()) {

@@ -36,7 +36,8 @@ struct LineColumn {
 // Protobuf text, cut into tokens: it knows what protobuf's parser does not
 // tell, such as the extent of a field that could not be read, and of each
 // element of a list. Tokens are named by their index; one beyond the last is an
-// empty token at the end of the text.
+// empty token at the end of the text. A number with letters behind it, such as
+// 10s, is one token, where protobuf sees two.
 //
 // Immutable plain value that owns its text; views live as long as it does.
 class TextSource {

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "httpd/handlers/realm.h"
 #include "httpd/http/field.h"
 #include "httpd/http/field_name.h"
 #include "httpd/http/prepared_response.h"
@@ -71,7 +72,7 @@ struct BasicAuthHandler::Waiting {
 absl::StatusOr<std::unique_ptr<BasicAuthHandler>> BasicAuthHandler::Create(
     std::unique_ptr<Handler> inner, absl::string_view realm,
     std::unique_ptr<CredentialCheck> check) {
-  if (!std::all_of(realm.begin(), realm.end(), absl::ascii_isprint)) {
+  if (!IsRealm(realm)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "realm \"", absl::CEscape(realm), "\" is not printable ASCII"));
   }

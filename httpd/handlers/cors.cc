@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/http/field.h"
 #include "httpd/http/field_check.h"
 #include "httpd/http/field_name.h"
@@ -23,25 +24,6 @@ bool IsPreflight(const Request& request) {
   return request.method() == http::Method::kOptions &&
          request.head().fields.Has(http::FieldName::kOrigin) &&
          !request.field("Access-Control-Request-Method").empty();
-}
-
-// scheme "://" host [ ":" port ], as browsers write it, since it is compared
-// byte by byte. "null" is none: every sandboxed page has it.
-bool IsOrigin(absl::string_view text) {
-  const size_t end = text.find("://");
-  if (end == absl::string_view::npos || end == 0) return false;
-  const auto is_scheme = [](unsigned char c) {
-    return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
-           absl::StrContains("+-.", c);
-  };
-  const auto is_host = [](unsigned char c) {
-    return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
-           absl::StrContains("-._:[]", c);
-  };
-  const absl::string_view scheme = text.substr(0, end);
-  const absl::string_view host = text.substr(end + 3);
-  return std::all_of(scheme.begin(), scheme.end(), is_scheme) &&
-         !host.empty() && std::all_of(host.begin(), host.end(), is_host);
 }
 
 absl::Status Wrong(absl::string_view what, absl::string_view value,
@@ -73,7 +55,7 @@ absl::Status Check(const CorsHandler::Policy& policy) {
         return Wrong("origin", origin,
                      "cannot have credentials: browsers refuse that");
       }
-    } else if (!IsOrigin(origin)) {
+    } else if (!IsCorsOrigin(origin)) {
       return Wrong("origin", origin,
                    "is none: write \"https://example.org\", in small letters, "
                    "or \"*\"");
@@ -88,18 +70,12 @@ absl::Status Check(const CorsHandler::Policy& policy) {
   return status;
 }
 
-// The methods that the route answers: the router answers HEAD wherever GET is.
-MethodSet AnsweredMethods(MethodSet methods) {
-  if (methods.Contains(http::Method::kGet)) methods.Add(http::Method::kHead);
-  return methods;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CorsHandler>> CorsHandler::Create(
     std::unique_ptr<Handler> inner, const Policy& policy) {
   if (absl::Status status = Check(policy); !status.ok()) return status;
-  const MethodSet methods = AnsweredMethods(policy.methods);
+  const MethodSet methods = policy.methods.WithHead();
 
   const std::string allow_methods = methods.ToString();
   const std::string allow_fields = absl::StrJoin(policy.request_fields, ", ");
@@ -114,7 +90,8 @@ absl::StatusOr<std::unique_ptr<CorsHandler>> CorsHandler::Create(
   auto preflight = http::PreparedResponse::Create(204, fields, "");
   if (!preflight.ok()) return preflight.status();
 
-  const std::string allow = RouteMethods(methods).ToString();
+  const std::string allow =
+      WithPreflight(policy.route_methods.WithHead()).ToString();
   auto options = http::PreparedResponse::Create(204, {{"Allow", allow}}, "");
   if (!options.ok()) return options.status();
 
@@ -126,7 +103,7 @@ CorsHandler::CorsHandler(std::unique_ptr<Handler> inner, const Policy& policy,
                          http::PreparedResponse preflight,
                          http::PreparedResponse options)
     : inner_(std::move(inner)),
-      methods_(policy.methods),
+      route_methods_(policy.route_methods),
       credentials_(policy.credentials),
       allows_any_origin_(policy.origins.front() == kAnyOrigin),
       origins_(policy.origins.begin(), policy.origins.end()),
@@ -161,7 +138,7 @@ void CorsHandler::Handle(const Request& request, Responder responder) {
   }
   if (is_preflight) return std::move(responder).Send(preflight_);
   if (request.method() == http::Method::kOptions &&
-      !methods_.Contains(http::Method::kOptions)) {
+      !route_methods_.Contains(http::Method::kOptions)) {
     return std::move(responder).Send(options_);
   }
   inner_->Handle(request, std::move(responder));

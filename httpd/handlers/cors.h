@@ -28,8 +28,8 @@ namespace pollux {
 //   reaches the other handler. An allowed origin gets 204 and what the policy
 //   says, whatever it asked for: the browser compares. Another one gets 403, so
 //   that it shows in logs.
-// - OPTIONS that is no preflight is the other handler's if the policy's methods
-//   have it, else it gets 204 with Allow, as without this handler.
+// - OPTIONS that is no preflight is the other handler's if its route has it,
+//   else it gets 204 with Allow, as without this handler.
 //
 // Owned by its router; keeps nothing of a request, so any number of threads may
 // share it if they may share the other handler. Allocates nothing.
@@ -42,8 +42,11 @@ class CorsHandler final : public Handler {
     // "https://example.org", "http://localhost:8080"; or only "*", any.
     std::vector<std::string> origins;
 
-    // Of the other handler's route.
+    // That a page may use.
     MethodSet methods;
+
+    // That the other handler's route has.
+    MethodSet route_methods;
 
     // Fields that a page may set, besides those that every form can.
     std::vector<std::string> request_fields = {};
@@ -59,15 +62,9 @@ class CorsHandler final : public Handler {
     absl::Duration max_age = absl::Minutes(10);
   };
 
-  // What the route must say, for the preflights to come here: OPTIONS as well.
-  // Of several routes of one path only one can, with the methods of all in its
-  // policy.
-  static MethodSet RouteMethods(MethodSet methods) {
-    methods.Add(http::Method::kOptions);
-    return methods;
-  }
-
-  // InvalidArgument, saying what is wrong, if the policy makes no sense.
+  // For the preflights to come here, the route must have WithPreflight() of its
+  // methods; of several routes of one path only one can. InvalidArgument,
+  // saying what is wrong, if the policy makes no sense.
   static absl::StatusOr<std::unique_ptr<CorsHandler>> Create(
       std::unique_ptr<Handler> inner, const Policy& policy);
 
@@ -80,7 +77,7 @@ class CorsHandler final : public Handler {
   bool Allows(const Request& request) const;
 
   const std::unique_ptr<Handler> inner_;
-  const MethodSet methods_;
+  const MethodSet route_methods_;
   const Credentials credentials_;
   const bool allows_any_origin_;
   const absl::btree_set<std::string> origins_;

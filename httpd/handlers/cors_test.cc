@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "httpd/handlers/cors_rules.h"
 #include "httpd/handlers/noting_handler.h"
 #include "httpd/handlers/request_of.h"
 #include "httpd/http/request_head.h"
@@ -30,7 +31,8 @@ constexpr absl::string_view kOther = "https://example.com";
 
 CorsHandler::Policy OneOrigin() {
   return {.origins = {std::string(kAllowed)},
-          .methods = {http::Method::kGet, http::Method::kPut}};
+          .methods = {http::Method::kGet, http::Method::kPut},
+          .route_methods = {http::Method::kGet, http::Method::kDelete}};
 }
 
 CorsHandler::Policy AnyOrigin() {
@@ -164,34 +166,46 @@ TEST_F(CorsHandlerTest, OptionsThatIsNoPreflightIsAnsweredAsByARouter) {
   EXPECT_THAT(notes_.requests, IsEmpty());
   EXPECT_EQ(answer.status, 204);
   EXPECT_THAT(answer.message,
-              HasSubstr("\r\nAllow: GET, HEAD, PUT, OPTIONS\r\n"));
+              HasSubstr("\r\nAllow: GET, HEAD, DELETE, OPTIONS\r\n"));
   EXPECT_THAT(answer.message, Not(HasSubstr("Access-Control-Max-Age")));
 }
 
 TEST_F(CorsHandlerTest, OptionsThatIsNoPreflightGoesToARouteThatHasIt) {
   CorsHandler::Policy policy = OneOrigin();
-  policy.methods.Add(http::Method::kOptions);
+  policy.route_methods.Add(http::Method::kOptions);
   EXPECT_EQ(Ask(policy, "OPTIONS", "").body, "inner");
   EXPECT_EQ(Ask(policy, "OPTIONS", Preflight(kAllowed)).body, "");
 }
 
+TEST_F(CorsHandlerTest, Regression_APolicyWithOptionsMakesNoRouteOfThem) {
+  CorsHandler::Policy policy = OneOrigin();
+  policy.methods.Add(http::Method::kOptions);
+  EXPECT_EQ(Ask(policy, "OPTIONS", "").status, 204);
+  EXPECT_THAT(notes_.requests, IsEmpty());
+}
+
 TEST_F(CorsHandlerTest, TheRouteGetsOptionsAsWell) {
-  EXPECT_EQ(CorsHandler::RouteMethods({http::Method::kGet}).ToString(),
-            "GET, OPTIONS");
+  EXPECT_EQ(WithPreflight({http::Method::kGet}).ToString(), "GET, OPTIONS");
 }
 
 TEST_F(CorsHandlerTest, RefusesAPolicyThatMakesNoSense) {
-  EXPECT_EQ(Refusal({.origins = {}, .methods = {}}).message(),
-            "cors without an origin");
+  EXPECT_EQ(
+      Refusal({.origins = {}, .methods = {}, .route_methods = {}}).message(),
+      "cors without an origin");
   for (const char* const origin :
        {"example.org", "https://example.org/", "https://Example.org", "null",
-        "https://*.example.org", "://a", "https://", ""}) {
-    EXPECT_EQ(Refusal({.origins = {origin}, .methods = {}}).code(),
+        "https://*.example.org", "://a", "https://", "", "https://a,b",
+        "https://a%41b.org", "https://a:99999", "https://a:"}) {
+    EXPECT_EQ(Refusal({.origins = {origin}, .methods = {}, .route_methods = {}})
+                  .code(),
               absl::StatusCode::kInvalidArgument)
         << origin;
   }
-  EXPECT_EQ(Refusal({.origins = {"*", "https://a"}, .methods = {}}).message(),
-            "origin \"*\" leaves no place for others");
+  EXPECT_EQ(
+      Refusal(
+          {.origins = {"*", "https://a"}, .methods = {}, .route_methods = {}})
+          .message(),
+      "origin \"*\" leaves no place for others");
   CorsHandler::Policy policy = AnyOrigin();
   policy.credentials = CorsHandler::Credentials::kAllowed;
   EXPECT_EQ(Refusal(policy).message(),

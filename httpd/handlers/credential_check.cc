@@ -18,36 +18,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "httpd/handlers/password_hash.h"
 
 namespace pollux {
 namespace {
-
-// A method of crypt(5) that is still strong, and how many characters its hash
-// itself has, at the end.
-struct Method {
-  absl::string_view prefix;
-  size_t hash_size;
-};
-constexpr Method kMethods[] = {
-    {"$y$", 43},  {"$gy$", 43}, {"$7$", 43}, {"$2b$", 53},
-    {"$2y$", 53}, {"$2a$", 53}, {"$6$", 86}, {"$5$", 43},
-};
 
 static_assert(CredentialCheck::kMaxPasswordBytes ==
               CRYPT_MAX_PASSPHRASE_SIZE - 1);
 
 // While the reactor's queue is full.
 constexpr absl::Duration kPostAgainAfter = absl::Milliseconds(10);
-
-bool IsWholeHash(const std::string& hash) {
-  for (const Method& method : kMethods) {
-    if (!absl::StartsWith(hash, method.prefix)) continue;
-    const int salt = crypt_checksalt(hash.c_str());
-    return hash.size() - (hash.rfind('$') + 1) == method.hash_size &&
-           salt != CRYPT_SALT_INVALID && salt != CRYPT_SALT_METHOD_DISABLED;
-  }
-  return false;
-}
 
 bool IsName(absl::string_view name) {
   return !name.empty() && !absl::StrContains(name, ':') &&
@@ -87,7 +67,7 @@ absl::StatusOr<std::unique_ptr<CredentialCheck>> CredentialCheck::Create(
     };
     if (!IsName(user.name)) return wrong("has no name that can be sent");
     if (!names.insert(user.name).second) return wrong("stands there twice");
-    if (!IsWholeHash(user.password_hash)) {
+    if (FaultOfPasswordHash(user.password_hash) != PasswordHashFault::kNone) {
       return wrong(
           "has no password hash that is known and strong: $y$, $2b$ or $6$, "
           "as mkpasswd(1) and htpasswd(1) write them");

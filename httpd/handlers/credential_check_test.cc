@@ -1,8 +1,11 @@
 #include "httpd/handlers/credential_check.h"
 
+#include <crypt.h>
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +17,19 @@
 #include "absl/time/time.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/reactor.h"
+
+namespace {
+std::atomic<int> comparisons = 0;
+}  // namespace
+
+// Stands in front of libcrypt's, and counts.
+extern "C" char* crypt_r(const char* phrase, const char* setting,
+                         crypt_data* data) {
+  ++comparisons;
+  static auto* const crypt =
+      reinterpret_cast<decltype(&crypt_r)>(dlsym(RTLD_NEXT, "crypt_r"));
+  return crypt(phrase, setting, data);
+}
 
 namespace pollux {
 namespace {
@@ -43,6 +59,7 @@ class CredentialCheckTest : public testing::Test {
     auto check = CredentialCheck::Create(*reactor_, std::move(users), options);
     ASSERT_TRUE(check.ok()) << check.status();
     check_ = *std::move(check);
+    comparisons = 0;
   }
   void Start(Users users) {
     Start(std::move(users), CredentialCheck::Options());
@@ -86,6 +103,15 @@ TEST_F(CredentialCheckTest, NobodyElseIsAUser) {
   EXPECT_EQ(Ask("", "secret"), Verdict::kWrong);
   EXPECT_EQ(Ask("Ann", "secret"), Verdict::kWrong);
   EXPECT_FALSE(check_->Remembers("bob", "secret"));
+}
+
+// Else the time would tell who is one.
+TEST_F(CredentialCheckTest, WhoIsNoUserCostsAComparisonAsWell) {
+  Start({{"ann", std::string(kSha512)}});
+  Ask("bob", "secret");
+  EXPECT_EQ(comparisons, 1);
+  Ask("ann", "wrong");
+  EXPECT_EQ(comparisons, 2);
 }
 
 TEST_F(CredentialCheckTest, EachUserHasAPassword) {
@@ -143,7 +169,7 @@ TEST_F(CredentialCheckTest, IsFullUntilVerdictsAreTold) {
   EXPECT_FALSE(check_->is_full());
 }
 
-TEST_F(CredentialCheckTest, AllWhoAskTheSameAreTold) {
+TEST_F(CredentialCheckTest, AllWhoAskTheSameAreToldOfOneComparison) {
   Start({{"ann", std::string(kSha512)}}, {.max_waiting = 3});
   int told = 0;
   for (int i = 0; i < 3; ++i) {
@@ -156,6 +182,9 @@ TEST_F(CredentialCheckTest, AllWhoAskTheSameAreTold) {
   EXPECT_TRUE(check_->is_full());
   while (told == 0) reactor_->RunOnce(absl::InfiniteDuration());
   EXPECT_EQ(told, 3);
+  // Behind whatever else was to be compared.
+  Ask("ann", "wrong");
+  EXPECT_EQ(comparisons, 2);
 }
 
 TEST_F(CredentialCheckTest, AsksAgainFromAVerdict) {
@@ -209,7 +238,9 @@ TEST_F(CredentialCheckTest, RefusesUsersThatCannotBeVerified) {
   }
   for (const char* const bad :
        {"", "secret", "ab5SY/d8uQkMc", "$1$abcdefgh$r2c5jmTSpVyfFhLBSzBTi/",
-        "$6$abcdefgh$", "$6$abcdefgh", "$apr1$a$b", "$9$a$b", "!", "*"}) {
+        "$6$abcdefgh$", "$6$abcdefgh", "$apr1$a$b", "$9$a$b", "!", "*",
+        // A cost that bcrypt does not have, so that every password is wrong.
+        "$2b$99$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}) {
     EXPECT_THAT(std::string(Refusal({{"ann", bad}}).message()),
                 AllOf(HasSubstr("user \"ann\" has no password hash"),
                       Not(HasSubstr("abcdefgh"))));

@@ -27,10 +27,11 @@ ResponseHead HeadOfType(absl::string_view content_type) {
                      {"Cache-Control", "no-store"}}};
 }
 
+// Of a GET. HEAD announces what that would get (RFC 9110 §9.3.2).
 std::string Describe(const Request& request) {
   std::string text =
-      absl::StrCat(request.head().method_token, " ", request.path(),
-                   request.query().empty() ? "" : "?", request.query(), "\n");
+      absl::StrCat("GET ", request.path(), request.query().empty() ? "" : "?",
+                   request.query(), "\n");
   for (const http::Field& field : request.fields()) {
     absl::StrAppend(&text, field.name, ": ", field.value, "\n");
   }

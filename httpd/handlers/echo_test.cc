@@ -51,9 +51,9 @@ TEST_F(EchoHandlerTest, GetShowsTheRequestAsItCame) {
   EXPECT_EQ(exchange_.answer().Field("Cache-Control"), "no-store");
 }
 
-TEST_F(EchoHandlerTest, HeadDoesAsGet) {
+TEST_F(EchoHandlerTest, Regression_HeadIsAnsweredAsGetWouldBe) {
   RequestOf("HEAD /").AskOf(handler_, exchange_);
-  EXPECT_EQ(exchange_.answer().body, "HEAD /\nHost: a\n");
+  EXPECT_EQ(exchange_.answer().body, "GET /\nHost: a\n");
 }
 
 TEST_F(EchoHandlerTest, AnswersWhenTheBodyIsWhole) {

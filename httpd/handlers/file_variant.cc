@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,9 +32,11 @@ namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// Rounded down, before 1970 too.
-int64_t ModifiedSeconds(const FileVersion& version) {
-  return absl::ToUnixSeconds(absl::FromUnixNanos(version.modified_nanos));
+// Rounded down, before 1970 too. Programs can set it to a time that is still to
+// come, which may not be said (RFC 9110 §8.8.2.1).
+int64_t LastModifiedSeconds(const FileVariant::Description& file) {
+  return absl::ToUnixSeconds(absl::FromUnixNanos(
+      std::min(file.version.modified_nanos, file.opened_wall_nanos)));
 }
 
 std::string TagInMemory(const FileVariant::Description& file,
@@ -59,8 +62,7 @@ http::PreparedResponse Prepare(int status, const Fields& fields,
 // What RFC 9110 §15.4.5 wants of a 304, and 200 and 206 have too.
 Fields SharedFields(const FileVariant::Description& file,
                     absl::string_view entity_tag) {
-  const http::HttpDate date =
-      http::FormatHttpDate(ModifiedSeconds(file.version));
+  const http::HttpDate date = http::FormatHttpDate(LastModifiedSeconds(file));
   Fields fields = {{"ETag", std::string(entity_tag)},
                    {"Last-Modified", std::string(date.begin(), date.end())}};
   if (!file.cache_control.empty()) {
@@ -95,6 +97,7 @@ FileVariant::FileVariant(const Description& description, std::string entity_tag)
     : version_(description.version),
       is_settled_(description.is_settled),
       coding_(description.coding),
+      last_modified_unix_seconds_(LastModifiedSeconds(description)),
       entity_tag_(std::move(entity_tag)),
       fields_(AllFields(description, entity_tag_)),
       not_modified_(Prepare(304, SharedFields(description, entity_tag_), "")) {}
@@ -116,7 +119,7 @@ FileVariant::Owner FileVariant::InFile(const Description& description,
 
 http::Validators FileVariant::validators() const {
   return {.entity_tag = http::ParseEntityTag(entity_tag_),
-          .last_modified_unix_seconds = ModifiedSeconds(version_)};
+          .last_modified_unix_seconds = last_modified_unix_seconds_};
 }
 
 ResponseHead FileVariant::Head(int status) const {

@@ -25,11 +25,15 @@ namespace pollux {
 // One version of one file, as it is or compressed, with all that is said of it:
 // in memory, or as an open file.
 //
-// Its entity tag is the version's name and, in memory, a checksum: strong, and
-// the same for the same bytes wherever and whenever they are read, even if they
-// change without the version's knowing. Of an open file whose version has not
-// settled it is weak, and has the time of opening instead, so that it never
-// names what comes to stand there later.
+// Its entity tag is the version's name and, in memory, a checksum, which tells
+// bytes apart that change without the version's knowing. It is strong, and
+// stays the same for as long as the file does; a copy of the file, as on a
+// replica, has another, since inode and time of change are in it: without them
+// a file that is replaced by one of the same size and time could keep its tag.
+// Of an open file whose version has not settled it is weak, and has the time of
+// opening instead, so that it never names what comes to stand there later.
+//
+// The date of the last change is none that is still to come when it is opened.
 //
 // Owned by the cache that made it. What is lent outlives that: when the owner
 // drops it, it stays until its last lease is over. One thread; the kernel must
@@ -101,6 +105,7 @@ class FileVariant final : private Lender {
   const FileVersion version_;
   const bool is_settled_;
   const http::ContentCoding coding_;
+  const int64_t last_modified_unix_seconds_;
   // As fields have it, with its quotes.
   const std::string entity_tag_;
   // Of 200 and 206.

@@ -1,11 +1,13 @@
 #include "httpd/handlers/file_variant.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <string>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/accept_encoding.h"
 #include "httpd/http/entity_tag.h"
@@ -20,6 +22,8 @@
 namespace pollux {
 namespace {
 
+using ::testing::HasSubstr;
+
 constexpr int64_t kSecond = 1'000'000'000;
 
 FileVariant::Description Describe(uint64_t size_bytes) {
@@ -29,7 +33,7 @@ FileVariant::Description Describe(uint64_t size_bytes) {
                          .size_bytes = size_bytes,
                          .modified_nanos = 784111777 * kSecond + 5,
                          .changed_nanos = 6};
-  description.opened_wall_nanos = 7;
+  description.opened_wall_nanos = 784111778 * kSecond;
   description.media_type = "text/html";
   return description;
 }
@@ -77,6 +81,19 @@ TEST(FileVariantTest, IsReadyToBeSent) {
   EXPECT_FALSE(variant->has_descriptor());
 }
 
+TEST(FileVariantTest, Regression_LastModifiedIsNeverLaterThanNow) {
+  FileVariant::Description description = Describe(3);
+  description.opened_wall_nanos = 60 * kSecond + 5;
+  const FileVariant::Owner variant = FileVariant::InMemory(description, "abc");
+  EXPECT_THAT(
+      Text(*variant->whole()),
+      HasSubstr("\r\nLast-Modified: Thu, 01 Jan 1970 00:01:00 GMT\r\n"));
+  EXPECT_THAT(
+      Text(variant->not_modified()),
+      HasSubstr("\r\nLast-Modified: Thu, 01 Jan 1970 00:01:00 GMT\r\n"));
+  EXPECT_EQ(variant->validators().last_modified_unix_seconds, 60);
+}
+
 TEST(FileVariantTest, TagsNameTheBytes) {
   FakeKernel kernel;
   const auto in_memory = [](absl::string_view contents) {
@@ -96,8 +113,9 @@ TEST(FileVariantTest, TagsNameTheBytes) {
   description.is_settled = false;
   const FileVariant::Owner unsettled =
       FileVariant::InFile(description, Descriptor());
-  EXPECT_EQ(unsettled->validators().entity_tag->opaque,
-            "2-3-ae1b981bc490a05-6-7");
+  EXPECT_EQ(
+      unsettled->validators().entity_tag->opaque,
+      absl::StrCat("2-3-ae1b981bc490a05-6-", absl::Hex(784111778 * kSecond)));
   EXPECT_EQ(unsettled->validators().entity_tag->strength,
             http::TagStrength::kWeak);
 }

@@ -148,6 +148,7 @@ class FilesHandler::ListingTask {
           GoOnLater();
         }) {}
 
+  // Answered, or nobody waits for it any more.
   enum class Progress : uint8_t { kLater, kAnswered };
 
   Progress Advance() {
@@ -162,7 +163,8 @@ class FilesHandler::ListingTask {
       }
     }
     responder_->HoldBytes(listing_.held_bytes());
-    return Progress::kLater;
+    // For want of memory, for one; OnAbandoned() would not tell any more.
+    return responder_->abandoned() ? Progress::kAnswered : Progress::kLater;
   }
 
   // In the next iteration. Only if it is among handler_.listings_.

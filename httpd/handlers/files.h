@@ -26,9 +26,8 @@ namespace pollux {
 // methods are GET and HEAD. Request::below_prefix() names the file.
 //
 // - Files come with a strong entity tag (a weak one of a large file that was
-// just
-//   written), Last-Modified, the media type of the name, and, as asked, as 304,
-//   412, 206 or 416, or compressed: RFC 9110 §8, §13, §14, §12.5.3.
+//   just written), Last-Modified, the media type of the name, and, as asked, as
+//   304, 412, 206 or 416, or compressed: RFC 9110 §8, §13, §14, §12.5.3.
 // - A directory is asked for with "/" at the end, else 308 to that; it is the
 //   index file in it, else a listing, if that is wanted.
 // - All else is 404: what is not there, may not be read, is hidden, is no
@@ -36,7 +35,7 @@ namespace pollux {
 //   503 for want of descriptors or memory, 500 if the disk fails.
 //
 // A file that is replaced or removed is served so within a second: see
-// FileCache. One of less than 16 KiB that is asked for again costs no system
+// FileCache. One that is kept in memory and asked for again costs no system
 // call and no heap allocation. A file that shrinks while it is sent ends its
 // connection.
 //

@@ -125,8 +125,10 @@ class FilesFixture : public testing::TestWithParam<FilesSetup> {
   };
 
   FilesFixture() {
-    // Else times on the fake are whole seconds, as in a coarse file system.
-    if (fake() != nullptr) Pass(absl::Milliseconds(123));
+    // The fake's clock begins in 1970, with whole seconds, as in a coarse file
+    // system; on this day in 2027 the dates of the tests are past.
+    if (fake() != nullptr)
+      Pass(absl::FromUnixMillis(1800000000123) - absl::UnixEpoch());
   }
 
   void TearDown() override {

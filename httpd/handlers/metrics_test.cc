@@ -180,6 +180,9 @@ TEST_F(MetricsHandlerTest, NobodyServesYet) {
   MetricsHandler handler({}, [this] { return workers_; });
   RequestOf("GET /metrics").AskOf(handler, exchange_);
   EXPECT_EQ(exchange_.answer().status, 200);
+  const auto samples = ParsePrometheusText(exchange_.answer().body);
+  ASSERT_TRUE(samples.ok()) << samples.status();
+  EXPECT_TRUE(samples->contains("process_start_time_seconds"));
 }
 
 }  // namespace

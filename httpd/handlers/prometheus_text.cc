@@ -19,8 +19,9 @@ absl::string_view NameOf(PrometheusText::Type type) {
   return "untyped";
 }
 
+// To the nanosecond, up to a few days; 0.1 stays 0.1.
 std::string Seconds(absl::Duration duration) {
-  return absl::StrFormat("%.9g", absl::ToDoubleSeconds(duration));
+  return absl::StrFormat("%.15g", absl::ToDoubleSeconds(duration));
 }
 
 }  // namespace
@@ -28,8 +29,8 @@ std::string Seconds(absl::Duration duration) {
 void PrometheusText::Begin(absl::string_view name, Type type,
                            absl::string_view help) {
   name_ = name;
-  absl::StrAppend(&out_, "# HELP ", name, " ", help, "\n# TYPE ", name, " ",
-                  NameOf(type), "\n");
+  head_ = absl::StrCat("# HELP ", name, " ", help, "\n# TYPE ", name, " ",
+                       NameOf(type), "\n");
 }
 
 void PrometheusText::Add(const Labels& labels, uint64_t value) {
@@ -72,7 +73,8 @@ void PrometheusText::Add(const Labels& labels,
 
 void PrometheusText::Write(absl::string_view suffix, const Labels& labels,
                            absl::string_view value) {
-  absl::StrAppend(&out_, name_, suffix);
+  absl::StrAppend(&out_, head_, name_, suffix);
+  head_.clear();
   absl::string_view before = "{";
   for (const auto& [name, text] : labels) {
     absl::StrAppend(&out_, before, name, "=\"",

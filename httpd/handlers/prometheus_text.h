@@ -32,8 +32,8 @@ class PrometheusText {
   // Appends to `out`, which must outlive this.
   explicit PrometheusText(std::string& out) : out_(out) {}
 
-  // A family. `name` is looked at until the next one begins; `help` is one line
-  // without "\".
+  // A family; without samples nothing is written of it. `name` is looked at
+  // until the next one begins; `help` is one line without "\".
   void Begin(absl::string_view name, Type type, absl::string_view help);
 
   // Samples of the family.
@@ -52,6 +52,8 @@ class PrometheusText {
 
   std::string& out_;
   absl::string_view name_;
+  // What stands before the first sample; empty behind it.
+  std::string head_;
 };
 
 }  // namespace pollux

@@ -14,6 +14,8 @@
 namespace pollux {
 namespace {
 
+using ::testing::HasSubstr;
+
 using Type = PrometheusText::Type;
 
 class PrometheusTextTest : public testing::Test {
@@ -68,6 +70,16 @@ TEST_F(PrometheusTextTest, AddsHistogramsUp) {
             "a_seconds_bucket{x=\"1\",le=\"+Inf\"} 3\n"
             "a_seconds_sum{x=\"1\"} 3.501\n"
             "a_seconds_count{x=\"1\"} 3\n");
+}
+
+// Rates are made of differences between sums: small ones of large ones.
+TEST_F(PrometheusTextTest, Regression_SumsKeepTheirMicroseconds) {
+  Histogram histogram;
+  histogram.Record(absl::Seconds(1234567));
+  histogram.Record(absl::Microseconds(89));
+  metrics_.Begin("a_seconds", Type::kHistogram, "A.");
+  metrics_.Add({}, {histogram.Read()}, {});
+  EXPECT_THAT(text_, HasSubstr("\na_seconds_sum 1234567.000089\n"));
 }
 
 TEST(PrometheusCheckerTest, RefusesWhatPrometheusWould) {

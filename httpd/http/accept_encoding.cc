@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -14,33 +13,17 @@
 #include "httpd/http/field_name.h"
 #include "httpd/http/list_reader.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/weight.h"
 
 namespace pollux::http {
 namespace {
 
-constexpr uint16_t kMaxWeight = 1000;
-
 constexpr std::array<absl::string_view, kContentCodings> kNames = {
     "identity", "gzip", "deflate", "br", "zstd"};
 
-// qvalue: "0" to "1", three decimals at most (RFC 9110 §12.4.2).
-std::optional<uint16_t> ParseWeight(absl::string_view text) {
-  if (text.empty() || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-  uint16_t weight = text[0] == '1' ? kMaxWeight : 0;
-  if (text.size() > 1 && text[1] != '.') return std::nullopt;
-  if (text.size() > 5) return std::nullopt;
-  uint16_t unit = kMaxWeight / 10;
-  for (const char byte : text.substr(text.size() > 1 ? 2 : 1)) {
-    if (!absl::ascii_isdigit(byte)) return std::nullopt;
-    weight = static_cast<uint16_t>(weight + (byte - '0') * unit);
-    unit = static_cast<uint16_t>(unit / 10);
-  }
-  return weight <= kMaxWeight ? std::optional<uint16_t>(weight) : std::nullopt;
-}
-
 struct Element {
   absl::string_view coding;
-  uint16_t weight = kMaxWeight;
+  Weight weight = kMaxWeight;
 };
 
 // coding [ OWS ";" OWS "q=" qvalue ]
@@ -51,7 +34,7 @@ std::optional<Element> ParseElement(absl::string_view text) {
   if (semicolon == text.npos) return element;
   const absl::string_view parameter = TrimOws(text.substr(semicolon + 1));
   if (!absl::StartsWithIgnoreCase(parameter, "q=")) return std::nullopt;
-  const std::optional<uint16_t> weight = ParseWeight(parameter.substr(2));
+  const std::optional<Weight> weight = ParseWeight(parameter.substr(2));
   if (!weight.has_value()) return std::nullopt;
   element.weight = *weight;
   return element;
@@ -69,8 +52,8 @@ std::optional<ContentCoding> CodingOf(absl::string_view name) {
 
 // What a list says, as far as it says anything.
 struct Wishes {
-  std::array<std::optional<uint16_t>, kContentCodings> weights;
-  std::optional<uint16_t> any_other;
+  std::array<std::optional<Weight>, kContentCodings> weights;
+  std::optional<Weight> any_other;
 };
 
 bool ReadLine(absl::string_view value, Wishes& wishes) {
@@ -99,7 +82,7 @@ AcceptedCodings::AcceptedCodings(const RequestHead& head) {
   constexpr FieldName kName = FieldName::kAcceptEncoding;
   constexpr size_t kIdentity = static_cast<size_t>(ContentCoding::kIdentity);
   // Worse than anything that was asked for.
-  constexpr uint16_t kLeast = 1;
+  constexpr Weight kLeast = 1;
   weights_[kIdentity] = kLeast;
   Wishes wishes;
   for (const Field* field = head.fields.Find(kName); field != nullptr;
@@ -120,7 +103,7 @@ std::optional<ContentCoding> AcceptedCodings::Choose(
     absl::Span<const ContentCoding> offered) const {
   std::optional<ContentCoding> best;
   for (const ContentCoding coding : offered) {
-    const uint16_t weight = WeightOf(coding);
+    const Weight weight = WeightOf(coding);
     if (weight > (best.has_value() ? WeightOf(*best) : 0)) best = coding;
   }
   return best;

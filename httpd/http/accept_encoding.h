@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/weight.h"
 
 namespace pollux::http {
 
@@ -35,9 +36,8 @@ class AcceptedCodings {
   // not known here are skipped. Never allocates.
   explicit AcceptedCodings(const RequestHead& head);
 
-  // 0, not acceptable, to 1000, in thousandths (RFC 9110 §12.4.2). kIdentity is
-  // acceptable, the least of all, unless it is ruled out.
-  uint16_t WeightOf(ContentCoding coding) const {
+  // kIdentity is acceptable, the least of all, unless it is ruled out.
+  Weight WeightOf(ContentCoding coding) const {
     return weights_[static_cast<size_t>(coding)];
   }
 
@@ -47,7 +47,7 @@ class AcceptedCodings {
       absl::Span<const ContentCoding> offered) const;
 
  private:
-  std::array<uint16_t, kContentCodings> weights_ = {};
+  std::array<Weight, kContentCodings> weights_ = {};
 };
 
 }  // namespace pollux::http

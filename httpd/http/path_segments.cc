@@ -20,7 +20,8 @@ SegmentKind KindOf(absl::string_view segment) {
 bool PathSegments::Next(std::string& buffer, absl::string_view& segment) {
   if (rest_.empty() || is_broken_) return false;
   const size_t end = rest_.find('/', 1);
-  segment = rest_.substr(1, end == rest_.npos ? end : end - 1);
+  raw_ = rest_.substr(1, end == rest_.npos ? end : end - 1);
+  segment = raw_;
   rest_ = end == rest_.npos ? absl::string_view() : rest_.substr(end);
   if (segment.find('%') == segment.npos) return true;
   buffer.clear();

@@ -41,9 +41,13 @@ class PathSegments {
   // RequestHead is: is_broken() tells.
   bool Next(std::string& buffer, absl::string_view& segment);
 
+  // The segment as it stands in the path.
+  absl::string_view raw() const { return raw_; }
+
   bool is_broken() const { return is_broken_; }
 
  private:
+  absl::string_view raw_;
   // Begins with the "/" before the next segment.
   absl::string_view rest_;
   bool is_broken_ = false;

@@ -44,6 +44,16 @@ TEST(PathSegmentsTest, R21_AreDecodedOnceAndAfterTheCut) {
   EXPECT_THAT(SegmentsOf("/%c3%A4+b"), ElementsAre("\xc3\xa4+b"));
 }
 
+TEST(PathSegmentsTest, TellsHowASegmentIsWritten) {
+  PathSegments segments("/%7Ba%7D/b");
+  std::string buffer;
+  absl::string_view segment;
+  ASSERT_TRUE(segments.Next(buffer, segment));
+  EXPECT_EQ(segments.raw(), "%7Ba%7D");
+  ASSERT_TRUE(segments.Next(buffer, segment));
+  EXPECT_EQ(segments.raw(), "b");
+}
+
 TEST(PathSegmentsTest, R21_BrokenEncodingIsTold) {
   EXPECT_THAT(SegmentsOf("/a/%4"), ElementsAre("a", "broken"));
   EXPECT_THAT(SegmentsOf("/%00/a"), ElementsAre("broken"));

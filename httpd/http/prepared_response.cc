@@ -13,14 +13,10 @@
 #include "httpd/http/field_check.h"
 #include "httpd/http/http_date.h"
 #include "httpd/http/reason_phrase.h"
+#include "httpd/http/status_body.h"
 
 namespace pollux::http {
 namespace {
-
-// RFC 9110 §15.3.5, §15.3.6, §15.4.5.
-bool ForbidsBody(int status) {
-  return status == 204 || status == 205 || status == 304;
-}
 
 // 304 would have to repeat the length of the 200 that it stands for, which
 // nobody knows here.

@@ -14,14 +14,10 @@
 #include "httpd/http/http_date.h"
 #include "httpd/http/reason_phrase.h"
 #include "httpd/http/request_head.h"
+#include "httpd/http/status_body.h"
 
 namespace pollux::http {
 namespace {
-
-// RFC 9110 §15.3.5, §15.3.6, §15.4.5.
-bool ForbidsBody(int status) {
-  return status == 204 || status == 205 || status == 304;
-}
 
 absl::Status OutOfOrder(absl::string_view call) {
   return absl::FailedPreconditionError(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "httpd/http/request_head.h"
 
@@ -26,9 +27,22 @@ class MethodSet {
   constexpr bool Intersects(MethodSet others) const {
     return (bits_ & others.bits_) != 0;
   }
+  constexpr bool empty() const { return bits_ == 0; }
+
+  // With the HEAD that GET brings: whoever answers the one answers the other.
+  constexpr MethodSet WithHead() const {
+    MethodSet methods = *this;
+    if (Contains(http::Method::kGet)) methods.Add(http::Method::kHead);
+    return methods;
+  }
+
+  // In the order of http::Method.
+  std::vector<http::Method> List() const;
 
   // "GET, HEAD": the value of an Allow field (RFC 9110 §10.2.1).
   std::string ToString() const;
+
+  friend constexpr bool operator==(MethodSet, MethodSet) = default;
 
  private:
   static constexpr uint16_t Bit(http::Method method) {

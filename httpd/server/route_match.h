@@ -44,6 +44,11 @@ struct RouteMatch {
 
   // The path, if it had to be decoded.
   std::string decoded_path;
+
+  // For the router alone: a segment on its way there, and the host as it is
+  // compared.
+  std::string decoded_segment;
+  std::string lowered_host;
 };
 
 }  // namespace pollux

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "httpd/http/path_segments.h"
-#include "httpd/http/percent_encoding.h"
+#include "httpd/server/path_parameter.h"
 
 namespace pollux {
 namespace {
@@ -21,28 +21,28 @@ using http::Method;
 
 constexpr size_t kMethods = static_cast<size_t>(Method::kUnknown);
 
-// The path, decoded once and after it was cut at its slashes; in `buffer` if
-// that changes it. Nothing if a segment could lead elsewhere than it says.
+// The path, decoded once and after it was cut at its slashes; in
+// `match.decoded_path` if that changes it. Nothing if a segment could lead
+// elsewhere than it says.
 std::optional<absl::string_view> Decode(absl::string_view path,
-                                        std::string& buffer) {
+                                        RouteMatch& match) {
   // Nearly always there is nothing to do.
   if (!absl::StrContains(path, '%') && !absl::StrContains(path, "/.")) {
     return path;
   }
-  buffer.clear();
+  match.decoded_path.clear();
   http::PathSegments segments(path);
-  std::string segment_buffer;
   absl::string_view segment;
-  while (segments.Next(segment_buffer, segment)) {
+  while (segments.Next(match.decoded_segment, segment)) {
     const http::SegmentKind kind = http::KindOf(segment);
     if (kind == http::SegmentKind::kDots ||
         kind == http::SegmentKind::kUnsafe) {
       return std::nullopt;
     }
-    absl::StrAppend(&buffer, "/", segment);
+    absl::StrAppend(&match.decoded_path, "/", segment);
   }
   if (segments.is_broken()) return std::nullopt;
-  return buffer;
+  return match.decoded_path;
 }
 
 // What stands in `path` behind its first `count` segments and a "/".
@@ -50,10 +50,6 @@ absl::string_view Below(absl::string_view path, size_t count) {
   size_t slash = 0;
   for (size_t i = 0; i < count; ++i) slash = path.find('/', slash + 1);
   return path.substr(slash + 1);
-}
-
-bool IsParameter(absl::string_view segment) {
-  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
 absl::string_view WithoutPort(absl::string_view authority) {
@@ -159,7 +155,7 @@ absl::StatusOr<std::unique_ptr<Router>> Router::Create(
 }
 
 absl::Status Router::Add(Route& route, size_t number) {
-  if (route.methods.Contains(Method::kGet)) route.methods.Add(Method::kHead);
+  route.methods = route.methods.WithHead();
   all_methods_.Add(route.methods);
   std::vector<Host*> hosts;
   for (const std::string& name : route.hosts) {
@@ -177,7 +173,7 @@ absl::Status Router::Add(Route& route, size_t number) {
   std::vector<std::string> parameters;
   for (Host* host : hosts) {
     parameters.clear();
-    absl::StatusOr<Entry*> entry = EntryAt(*host, route.path, parameters);
+    absl::StatusOr<Entry*> entry = EntryAt(*host, route, parameters);
     if (!entry.ok()) return entry.status();
     if ((*entry)->methods.Intersects(route.methods)) {
       return Malformed("path", route.path, "stands twice");
@@ -198,13 +194,17 @@ absl::Status Router::Add(Route& route, size_t number) {
 }
 
 absl::StatusOr<Router::Entry*> Router::EntryAt(
-    Host& host, absl::string_view path, std::vector<std::string>& parameters) {
+    Host& host, const Route& route, std::vector<std::string>& parameters) {
+  const absl::string_view path = route.path;
   if (!absl::StartsWith(path, "/")) {
     return Malformed("path", path, "does not start with /");
   }
-  const bool is_beneath = absl::EndsWith(path, "/*");
+  const bool is_beneath = route.reach == RouteReach::kBeneath;
+  if (is_beneath && !absl::EndsWith(path, "/")) {
+    return Malformed("path", path, "of all beneath does not end in /");
+  }
   const absl::string_view place =
-      is_beneath ? path.substr(0, path.size() - 2) : path;
+      is_beneath ? path.substr(0, path.size() - 1) : path;
   Node* node = &host.root;
   std::string decoded_path;
   std::string buffer;
@@ -218,7 +218,7 @@ absl::StatusOr<Router::Entry*> Router::EntryAt(
     }
     absl::StrAppend(&decoded_path, "/", segment);
     std::unique_ptr<Node>* child;
-    if (IsParameter(segment)) {
+    if (IsPathParameter(segments.raw())) {
       parameters.emplace_back(segment.substr(1, segment.size() - 2));
       child = &node->parameter;
     } else {
@@ -273,33 +273,32 @@ void Router::Find(const http::RequestHead& head, RouteMatch& match) const {
     match.page = server_options_.get();
     return;
   }
-  const std::optional<absl::string_view> path =
-      Decode(head.path, match.decoded_path);
-  if (path.has_value()) {
-    if (!hosts_.empty()) {
-      std::string buffer;
-      const Host* const host = FindHost(head.authority, buffer);
-      if (host != nullptr && FindIn(*host, head, *path, match)) return;
-    }
-    if (FindIn(*any_host_, head, *path, match)) return;
+  const std::optional<absl::string_view> path = Decode(head.path, match);
+  if (path.has_value() && (FindInHosts(head, *path, match) ||
+                           FindIn(*any_host_, head, *path, match))) {
+    return;
   }
   match.page = &not_found_;
 }
 
-// The very name, else the nearest above it that stands for all beneath.
-const Router::Host* Router::FindHost(absl::string_view authority,
-                                     std::string& buffer) const {
-  buffer.assign(WithoutPort(authority));
-  absl::AsciiStrToLower(&buffer);
-  absl::string_view name = absl::StripSuffix(buffer, ".");
+// In those of the very name, then in those that stand for all beneath one above
+// it, the nearest first.
+bool Router::FindInHosts(const http::RequestHead& head, absl::string_view path,
+                         RouteMatch& match) const {
+  if (hosts_.empty()) return false;
+  match.lowered_host.assign(WithoutPort(head.authority));
+  absl::AsciiStrToLower(&match.lowered_host);
+  absl::string_view name = absl::StripSuffix(match.lowered_host, ".");
   while (!name.empty()) {
     const auto found = hosts_.find(name);
-    if (found != hosts_.end()) return found->second.get();
+    if (found != hosts_.end() && FindIn(*found->second, head, path, match)) {
+      return true;
+    }
     const size_t dot = name.find('.', 1);
-    if (dot == absl::string_view::npos) return nullptr;
+    if (dot == absl::string_view::npos) return false;
     name.remove_prefix(dot);
   }
-  return nullptr;
+  return false;
 }
 
 bool Router::FindIn(const Host& host, const http::RequestHead& head,
@@ -309,12 +308,14 @@ bool Router::FindIn(const Host& host, const http::RequestHead& head,
     Choose(*literal->second, head.method, match);
     return true;
   }
-  match.parameters.clear();
   Found<Entry> found;
   if (!Walk(host.root, path, 0, match, found)) return false;
   if (found.lacks_slash) {
     // "//host" would lead to another one.
-    if (absl::StartsWith(head.path, "//")) return false;
+    if (absl::StartsWith(head.path, "//")) {
+      match.parameters.clear();
+      return false;
+    }
     match.route = found.entry->first_route;
     return true;
   }

@@ -22,11 +22,19 @@
 
 namespace pollux {
 
+// Which paths a route is for.
+enum class RouteReach : uint8_t {
+  // Its own.
+  kExact,
+  // Its own, which ends in "/", and everything beneath: "/files/" and
+  // "/files/a/b".
+  kBeneath,
+};
+
 struct Route {
   // From its "/", percent-encoded where a request's would be. A segment
-  // "{name}" stands for any that is not empty. One that ends in "/*" stands for
-  // everything beneath, and for the folder itself: "/files/*" for "/files/" and
-  // "/files/a/b".
+  // "{name}" stands for any that is not empty; a brace itself is "%7B" or
+  // "%7D".
   std::string path;
   // GET brings HEAD with it, and everything OPTIONS, unless a route has it.
   MethodSet methods;
@@ -36,17 +44,20 @@ struct Route {
   std::vector<std::string> hosts = {};
   // In statistics and logs; the path if empty.
   std::string name = {};
+  RouteReach reach = RouteReach::kExact;
 };
 
-// Finds the handler for a request: by the host, then by the path, of several
-// that fit by the one that says most from left to right (a literal segment,
-// then a parameter, then everything beneath), then by the method. Paths are
-// compared decoded, segment by segment, so that "/%61" is "/a" for every route
-// and "%2F" no separator; a path with "." or ".." in it is nobody's.
+// Finds the handler for a request: by the host, the narrowest that has a route
+// for the path (the name itself, the nearest above it that stands for all
+// beneath, then the next, then any); by the path, of several that fit the one
+// that says most from left to right (a literal segment, then a parameter, then
+// everything beneath); then by the method. Paths are compared decoded, segment
+// by segment, so that "/%61" is "/a" for every route and "%2F" no separator; a
+// path with "." or ".." in it is nobody's.
 //
 // Built once, then constant. Owned by whoever configures the server, and must
 // outlive it; belongs to the thread of the handlers. Finding allocates nothing
-// but the first use of a RouteMatch.
+// once a RouteMatch has grown to what it has to hold.
 class Router {
  public:
   // InvalidArgument if one method of a path stands twice for a host, or if a
@@ -76,10 +87,11 @@ class Router {
   Router();
 
   absl::Status Add(Route& route, size_t number);
-  absl::StatusOr<Entry*> EntryAt(Host& host, absl::string_view path,
+  absl::StatusOr<Entry*> EntryAt(Host& host, const Route& route,
                                  std::vector<std::string>& parameters);
   void Finish();
-  const Host* FindHost(absl::string_view authority, std::string& buffer) const;
+  bool FindInHosts(const http::RequestHead& head, absl::string_view path,
+                   RouteMatch& match) const;
   bool FindIn(const Host& host, const http::RequestHead& head,
               absl::string_view path, RouteMatch& match) const;
   void Choose(const Entry& entry, http::Method method, RouteMatch& match) const;
@@ -92,7 +104,7 @@ class Router {
   std::vector<Kept> routes_;
   MethodSet all_methods_;
 
-  // Of requests to hosts without routes of their own.
+  // Of requests that no other host has a route for.
   std::unique_ptr<Host> any_host_;
   // In small letters; with "." in front those beneath it.
   std::map<std::string, std::unique_ptr<Host>, std::less<>> hosts_;

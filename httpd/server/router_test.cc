@@ -49,6 +49,13 @@ class RouterTest : public testing::Test {
     return added;
   }
 
+  Handler* AddBeneath(std::string path, MethodSet methods,
+                      std::vector<std::string> hosts = {}) {
+    Handler* const added = Add(std::move(path), methods, std::move(hosts));
+    routes_.back().reach = RouteReach::kBeneath;
+    return added;
+  }
+
   void Create() { router_ = Router::Create(std::move(routes_)).value(); }
   absl::Status CreateFails() {
     return Router::Create(std::move(routes_)).status();
@@ -104,6 +111,13 @@ TEST(MethodSetTest, HoldsWhatWasAdded) {
   EXPECT_FALSE(methods.Contains(Method::kDelete));
 }
 
+TEST(MethodSetTest, GetBringsHead) {
+  EXPECT_EQ(MethodSet({Method::kGet}).WithHead(),
+            MethodSet({Method::kGet, Method::kHead}));
+  EXPECT_EQ(MethodSet({Method::kPut}).WithHead(), MethodSet({Method::kPut}));
+  EXPECT_TRUE(MethodSet().WithHead().empty());
+}
+
 TEST_F(RouterTest, FindsTheHandlerOfAPath) {
   Handler* const root = Add("/", {Method::kGet});
   Handler* const form = Add("/form", {Method::kPost});
@@ -135,8 +149,8 @@ TEST_F(RouterTest, OtherPathsAreNotFound) {
 TEST_F(RouterTest, R21PathsAreComparedDecoded) {
   Handler* const plain = Add("/a b", {Method::kGet});
   Handler* const encoded = Add("/caf%C3%A9", {Method::kGet});
-  Handler* const secret = Add("/admin/*", {Method::kGet});
-  Add("/*", {Method::kGet});
+  Handler* const secret = AddBeneath("/admin/", {Method::kGet});
+  AddBeneath("/", {Method::kGet});
   Create();
   EXPECT_EQ(Get("/a%20b"), plain);
   EXPECT_EQ(Get("/caf%c3%a9"), encoded);
@@ -145,7 +159,7 @@ TEST_F(RouterTest, R21PathsAreComparedDecoded) {
 }
 
 TEST_F(RouterTest, R21PathsThatLeadElsewhereAreNobodys) {
-  Add("/*", {Method::kGet});
+  AddBeneath("/", {Method::kGet});
   Create();
   EXPECT_NE(Get("/.hidden"), nullptr);
   for (const char* path :
@@ -216,7 +230,7 @@ TEST_F(RouterTest, WithoutRoutesNothingIsFound) {
 // Prefixes and parameters.
 
 TEST_F(RouterTest, APrefixIsAllThatIsBeneath) {
-  Handler* const files = Add("/files/*", {Method::kGet});
+  Handler* const files = AddBeneath("/files/", {Method::kGet});
   Create();
   EXPECT_EQ(Get("/files/"), files);
   EXPECT_EQ(match_.below_prefix, "");
@@ -229,8 +243,8 @@ TEST_F(RouterTest, APrefixIsAllThatIsBeneath) {
 }
 
 TEST_F(RouterTest, APrefixWithoutItsSlashIsRedirected) {
-  Add("/files/*", {Method::kGet});
-  Add("//a/*", {Method::kGet});
+  AddBeneath("/files/", {Method::kGet});
+  AddBeneath("//a/", {Method::kGet});
   Create();
   EXPECT_EQ(Get("/files"), nullptr);
   EXPECT_EQ(match_.page, nullptr);
@@ -240,7 +254,7 @@ TEST_F(RouterTest, APrefixWithoutItsSlashIsRedirected) {
 }
 
 TEST_F(RouterTest, ThePrefixOfAllIsTheRoot) {
-  Handler* const all = Add("/*", {Method::kGet});
+  Handler* const all = AddBeneath("/", {Method::kGet});
   Handler* const one = Add("/one", {Method::kGet});
   Create();
   EXPECT_EQ(Get("/"), all);
@@ -273,10 +287,10 @@ TEST_F(RouterTest, EachMethodNamesItsOwnParameters) {
 }
 
 TEST_F(RouterTest, WhatSaysMostWins) {
-  Handler* const all = Add("/a/*", {Method::kGet});
+  Handler* const all = AddBeneath("/a/", {Method::kGet});
   Handler* const parameter = Add("/a/{x}", {Method::kGet});
   Handler* const literal = Add("/a/b", {Method::kGet});
-  Handler* const beneath = Add("/a/b/*", {Method::kGet});
+  Handler* const beneath = AddBeneath("/a/b/", {Method::kGet});
   Handler* const deep = Add("/a/{x}/c", {Method::kGet});
   Create();
   EXPECT_EQ(Get("/a/b"), literal);
@@ -287,6 +301,23 @@ TEST_F(RouterTest, WhatSaysMostWins) {
   // Goes back from where it finds nothing.
   EXPECT_EQ(Get("/a/d/e"), all);
   EXPECT_EQ(match_.below_prefix, "d/e");
+  EXPECT_TRUE(match_.parameters.empty());
+}
+
+TEST_F(RouterTest, Regression_AStarInAPathIsAStar) {
+  Handler* const star = Add("/a/*", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/a/*"), star);
+  EXPECT_EQ(Get("/a/%2A"), star);
+  EXPECT_EQ(Status(Method::kGet, "/a/b"), 404);
+  EXPECT_EQ(Status(Method::kGet, "/a"), 404);
+}
+
+TEST_F(RouterTest, Regression_AnEncodedBraceIsABrace) {
+  Handler* const brace = Add("/%7Bx%7D", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/%7Bx%7D"), brace);
+  EXPECT_EQ(Status(Method::kGet, "/y"), 404);
   EXPECT_TRUE(match_.parameters.empty());
 }
 
@@ -312,6 +343,35 @@ TEST_F(RouterTest, WhatAHostDoesNotHaveIsEverybodys) {
   Add("/", {Method::kGet}, {"a.example"});
   Create();
   EXPECT_EQ(Get("/health", "a.example"), health);
+}
+
+TEST_F(RouterTest, Regression_WhatANameDoesNotHaveIsThatOfAllAboveIt) {
+  Handler* const health = Add("/health", {Method::kGet}, {"*.example.org"});
+  Handler* const all = Add("/all", {Method::kGet}, {"*.org"});
+  Handler* const any = Add("/any", {Method::kGet});
+  Add("/", {Method::kGet}, {"a.example.org"});
+  Create();
+  EXPECT_EQ(Get("/health", "a.example.org"), health);
+  EXPECT_EQ(Get("/all", "a.example.org"), all);
+  EXPECT_EQ(Get("/any", "a.example.org"), any);
+  EXPECT_EQ(Get("/none", "a.example.org"), nullptr);
+  EXPECT_EQ(match_.page->status(), 404);
+}
+
+TEST_F(RouterTest, TheNarrowestHostWithThePathDecides) {
+  Add("/x", {Method::kGet});
+  Handler* const beneath = AddBeneath("/", {Method::kGet}, {"a.example.org"});
+  Create();
+  EXPECT_EQ(Get("/x", "a.example.org"), beneath);
+  EXPECT_EQ(Find(Method::kPost, "/x", "a.example.org").page->status(), 405);
+}
+
+TEST_F(RouterTest, Regression_ParametersOfAnotherHostAreForgotten) {
+  Handler* const any = Add("//x", {Method::kGet});
+  AddBeneath("//{a}/", {Method::kGet}, {"a.example"});
+  Create();
+  EXPECT_EQ(Get("//x", "a.example"), any);
+  EXPECT_TRUE(match_.parameters.empty());
 }
 
 TEST_F(RouterTest, NamesItsRoutes) {
@@ -346,6 +406,12 @@ TEST_F(RouterTest, APathStartsWithASlash) {
     Add(path, {Method::kGet});
     EXPECT_THAT(CreateFails().message(), HasSubstr("does not start with /"));
   }
+}
+
+TEST_F(RouterTest, APathWithAllBeneathEndsInASlash) {
+  AddBeneath("/files", {Method::kGet});
+  EXPECT_EQ(CreateFails().message(),
+            "path \"/files\" of all beneath does not end in /");
 }
 
 TEST_F(RouterTest, APathIsOneThatARequestCanHave) {

@@ -5,18 +5,23 @@
 
 #include "absl/log/check.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "httpd/http/accept.h"
 #include "httpd/http/field_name.h"
 #include "httpd/http/reason_phrase.h"
+#include "httpd/http/status_body.h"
 
 namespace pollux {
 namespace {
 
 http::PreparedResponse Prepare(int status, std::vector<http::Field> fields,
                                absl::string_view type, absl::string_view body) {
-  const bool has_body = status != 204 && status != 304;
-  if (has_body) fields.push_back({"Content-Type", type});
+  const bool has_body = !http::ForbidsBody(status);
+  if (has_body) {
+    fields.push_back({"Content-Type", type});
+    // Caches may keep some of these pages (RFC 9110 §15.1).
+    fields.push_back({"Vary", "Accept"});
+  }
   absl::StatusOr<http::PreparedResponse> response =
       http::PreparedResponse::Create(status, fields, has_body ? body : "");
   CHECK(response.ok()) << response.status();
@@ -39,14 +44,14 @@ std::string Html(absl::string_view title) {
 }  // namespace
 
 PageFormat PreferredFormat(const http::RequestHead& head) {
-  constexpr http::FieldName kAccept = http::FieldName::kAccept;
-  for (const http::Field* field = head.fields.Find(kAccept); field != nullptr;
-       field = head.fields.FindNext(kAccept, field)) {
-    if (absl::StrContainsIgnoreCase(field->value, "text/html")) {
-      return PageFormat::kHtml;
-    }
+  if (!head.fields.Has(http::FieldName::kAccept)) return PageFormat::kText;
+  const http::MediaPreference html = http::PreferenceFor(head, "text", "html");
+  if (html.match != http::MediaMatch::kExact || html.weight == 0) {
+    return PageFormat::kText;
   }
-  return PageFormat::kText;
+  return html.weight >= http::PreferenceFor(head, "text", "plain").weight
+             ? PageFormat::kHtml
+             : PageFormat::kText;
 }
 
 StatusPage::StatusPage(int status, absl::string_view detail,

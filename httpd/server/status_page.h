@@ -13,13 +13,13 @@ namespace pollux {
 // What a client likes to read, by its Accept field.
 enum class PageFormat : uint8_t { kText, kHtml };
 
-// kHtml if the client names text/html, as browsers do; programs that take
-// anything get text.
+// kHtml if the client names text/html, as browsers do, and likes plain text no
+// better; programs that take anything get text.
 PageFormat PreferredFormat(const http::RequestHead& head);
 
 // A short text for people, as plain text and as HTML: "404 Not Found", and ":
 // `detail`" where there is one. It never repeats what the client sent. No body
-// with 204 and 304.
+// with 204, 205 and 304; with one, caches are told that it depends on Accept.
 //
 // Immutable, so any number of threads may send it; owned by whoever answers
 // with it.

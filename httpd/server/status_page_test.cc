@@ -57,14 +57,22 @@ TEST(StatusPageTest, IsAPageForBrowsers) {
   EXPECT_THAT(text, HasSubstr("<h1>404 Not Found: gone</h1>"));
 }
 
+TEST(StatusPageTest, Regression_CachesKnowThatItDependsOnAccept) {
+  for (const PageFormat format : {PageFormat::kText, PageFormat::kHtml}) {
+    EXPECT_THAT(TextOf(StatusPage(404), format),
+                HasSubstr("\r\nVary: Accept\r\n"));
+  }
+  EXPECT_THAT(TextOf(StatusPage(204)), Not(HasSubstr("Vary")));
+}
+
 TEST(StatusPageTest, HasNoBodyWhereThereMustBeNone) {
-  for (const int status : {204, 304}) {
+  for (const int status : {204, 205, 304}) {
     for (const PageFormat format : {PageFormat::kText, PageFormat::kHtml}) {
       const StatusPage page(status);
       EXPECT_EQ(page.status(), status);
       EXPECT_EQ(page.As(format).body_bytes(), 0u);
       EXPECT_THAT(TextOf(page, format), EndsWith("\r\n\r\n"));
-      EXPECT_THAT(TextOf(page, format), Not(HasSubstr("Content-")));
+      EXPECT_THAT(TextOf(page, format), Not(HasSubstr("Content-Type")));
     }
   }
 }
@@ -83,6 +91,19 @@ TEST(PreferredFormatTest, IsHtmlForThoseWhoNameIt) {
             PageFormat::kHtml);
   EXPECT_EQ(preferred({{"accept", "image/png"}, {"Accept", "TEXT/HTML"}}),
             PageFormat::kHtml);
+  EXPECT_EQ(preferred({{"Accept", "text/html;q=0.5, text/plain;q=0.5"}}),
+            PageFormat::kHtml);
+}
+
+TEST(PreferredFormatTest, Regression_IsTextForThoseWhoLikeItBetter) {
+  for (const char* value :
+       {"text/html;q=0", "x-text/htmlfoo", "application/x;p=\"text/html\"",
+        "text/plain;q=0.5, text/html;q=0.4", "text/html;q=0.5, */*"}) {
+    http::RequestHead head;
+    head.fields.room()[0] = {"Accept", value};
+    head.fields.Assign(1);
+    EXPECT_EQ(PreferredFormat(head), PageFormat::kText) << value;
+  }
 }
 
 TEST(StatusPageDeathTest, WhatCannotBeSentIsABug) {

@@ -57,9 +57,10 @@ class ServerFilesTest : public ServerTest {
     auto files = FilesHandler::Create(*reactor_, options);
     ASSERT_TRUE(files.ok()) << files.status();
     files_ = *std::move(files);
-    AddRoute({"/files/*",
-              {http::Method::kGet},
-              std::make_unique<ForwardingHandler>(*files_)});
+    AddRoute({.path = "/files/",
+              .methods = {http::Method::kGet},
+              .handler = std::make_unique<ForwardingHandler>(*files_),
+              .reach = RouteReach::kBeneath});
   }
   void TearDown() override {
     DestroyServer();
