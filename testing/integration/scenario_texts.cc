@@ -118,7 +118,8 @@ std::string Ok(absl::string_view body, absl::string_view connection_line) {
 
 std::string Page(int status, absl::string_view detail,
                  absl::string_view more_lines) {
-  return AnswerOf(status, absl::StrCat(more_lines, kPlainText),
+  return AnswerOf(status,
+                  absl::StrCat(more_lines, kPlainText, "Vary: Accept\r\n"),
                   absl::StrCat(status, " ", ReasonPhrase(status),
                                detail.empty() ? "" : ": ", detail, "\n"));
 }
