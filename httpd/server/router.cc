@@ -87,7 +87,8 @@ struct Router::Node {
 };
 
 struct Router::Host {
-  // Of paths without parameters, to be found by one look.
+  // Of paths without parameters, to be found by one look. None has a "%": so it
+  // can be found before it is decoded, too.
   std::map<std::string, Entry*, std::less<>> literal;
   Node root;
   std::vector<std::unique_ptr<Entry>> entries;
@@ -234,7 +235,10 @@ absl::StatusOr<Router::Entry*> Router::EntryAt(
   if (entry == nullptr) {
     host.entries.push_back(std::make_unique<Entry>());
     entry = host.entries.back().get();
-    if (!is_beneath && parameters.empty()) host.literal[decoded_path] = entry;
+    const bool is_literal = !is_beneath && parameters.empty();
+    if (is_literal && !absl::StrContains(decoded_path, '%')) {
+      host.literal[decoded_path] = entry;
+    }
   }
   return entry;
 }
@@ -273,6 +277,11 @@ void Router::Find(const http::RequestHead& head, RouteMatch& match) const {
     match.page = server_options_.get();
     return;
   }
+  // Nearly always that is all.
+  if (hosts_.empty() &&
+      FindLiteral(*any_host_, head.path, head.method, match)) {
+    return;
+  }
   const std::optional<absl::string_view> path = Decode(head.path, match);
   if (path.has_value() && (FindInHosts(head, *path, match) ||
                            FindIn(*any_host_, head, *path, match))) {
@@ -301,13 +310,17 @@ bool Router::FindInHosts(const http::RequestHead& head, absl::string_view path,
   return false;
 }
 
+bool Router::FindLiteral(const Host& host, absl::string_view path,
+                         Method method, RouteMatch& match) const {
+  const auto literal = host.literal.find(path);
+  if (literal == host.literal.end()) return false;
+  Choose(*literal->second, method, match);
+  return true;
+}
+
 bool Router::FindIn(const Host& host, const http::RequestHead& head,
                     absl::string_view path, RouteMatch& match) const {
-  const auto literal = host.literal.find(path);
-  if (literal != host.literal.end()) {
-    Choose(*literal->second, head.method, match);
-    return true;
-  }
+  if (FindLiteral(host, path, head.method, match)) return true;
   Found<Entry> found;
   if (!Walk(host.root, path, 0, match, found)) return false;
   if (found.lacks_slash) {

@@ -92,6 +92,8 @@ class Router {
   void Finish();
   bool FindInHosts(const http::RequestHead& head, absl::string_view path,
                    RouteMatch& match) const;
+  bool FindLiteral(const Host& host, absl::string_view path,
+                   http::Method method, RouteMatch& match) const;
   bool FindIn(const Host& host, const http::RequestHead& head,
               absl::string_view path, RouteMatch& match) const;
   void Choose(const Entry& entry, http::Method method, RouteMatch& match) const;

@@ -158,6 +158,16 @@ TEST_F(RouterTest, R21PathsAreComparedDecoded) {
   EXPECT_EQ(match_.below_prefix, "x");
 }
 
+TEST_F(RouterTest, R21APercentSignInARouteIsEncoded) {
+  // The path "/a%41".
+  Handler* const percent = Add("/a%2541", {Method::kGet});
+  Handler* const letter = Add("/aA", {Method::kGet});
+  Create();
+  EXPECT_EQ(Get("/a%2541"), percent);
+  EXPECT_EQ(Get("/a%41"), letter);
+  EXPECT_EQ(Get("/aA"), letter);
+}
+
 TEST_F(RouterTest, R21PathsThatLeadElsewhereAreNobodys) {
   AddBeneath("/", {Method::kGet});
   Create();
