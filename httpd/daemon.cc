@@ -35,6 +35,8 @@ constexpr size_t kMaxAdminConnections = 64;
 // How long the kernel keeps a connection that sends nothing to itself.
 constexpr absl::Duration kDeferAccept = absl::Seconds(10);
 
+constexpr uint64_t kCrLfBytes = 2;
+
 // When a worker is asked again to drain that could not be asked.
 constexpr absl::Duration kAskAgain = absl::Milliseconds(10);
 
@@ -90,9 +92,11 @@ HttpServer::Options ServerOptions(Kernel& kernel,
   // That of the process: they are counted together.
   options.max_connections_per_client =
       limits.max_connections_per_client.value_or(0);
-  // With less than a head nothing could be asked.
-  options.max_buffered_bytes = std::max<uint64_t>(
-      ShareOf(limits.max_buffered_bytes, workers), limits.max_head_bytes);
+  // With less than a head, and the empty line that may stand before it, nothing
+  // could be asked.
+  options.max_buffered_bytes =
+      std::max<uint64_t>(ShareOf(limits.max_buffered_bytes, workers),
+                         uint64_t{limits.max_head_bytes} + kCrLfBytes);
   options.min_bytes_per_second = limits.min_rate_bytes_per_second;
   options.head_timeout = timeouts.head;
   options.body_timeout = timeouts.body;

@@ -58,7 +58,7 @@ void LogFile::OpenStandardOutput() {
   if (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode)) return;
   const SysResult opened =
       kernel_.OpenAt(AT_FDCWD, "/proc/self/fd/1", kFlags & ~O_CREAT, 0);
-  // Without /proc we wait.
+  // As without /proc: then it is waited for.
   if (!opened.ok()) return;
   file_ = Descriptor(kernel_, opened.descriptor());
   number_ = file_.number();

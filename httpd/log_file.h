@@ -18,8 +18,9 @@ namespace pollux {
 
 // Lines are appended to it, by any number of threads, and none is ever torn:
 // what a full disk or pipe takes only a part of is finished before another line
-// begins. It never waits for whoever reads it: a pipe, a terminal or a socket
-// that takes no more says so.
+// begins. It does not wait for whoever reads it: a pipe, a terminal or a socket
+// that takes no more says so. Only a standard output that cannot be opened anew
+// (no /proc, or a terminal of another user's) is waited for.
 //
 // Owned by whoever owns those who write; any thread. `kernel` must outlive it.
 class LogFile final {

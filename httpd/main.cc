@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/log/initialize.h"
 #include "httpd/program.h"
 #include "httpd/version.h"
 
@@ -28,6 +29,7 @@ std::optional<std::string> IfGiven(const char* name, const std::string& value) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  absl::InitializeLog();
   gflags::SetUsageMessage("serves HTTP/1.1: httpd [--config=FILE]");
   gflags::SetVersionString(pollux::kVersion);
   gflags::ParseCommandLineFlags(&argc, &argv, true);

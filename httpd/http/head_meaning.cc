@@ -192,7 +192,6 @@ HeadVerdict InterpretTarget(RequestHead& head) {
 }
 
 HeadVerdict InterpretFields(FieldsRead read, RequestHead& head) {
-  if (read == FieldsRead::kAll) return {};
   const FieldTable& fields = head.fields;
   // An absolute target's authority wins (RFC 9112 §3.2.2).
   if (read == FieldsRead::kNone && head.target_form != TargetForm::kAbsolute) {

@@ -596,7 +596,7 @@ void Connection::AnswerDone() {
 void Connection::FinishExchange() {
   if (!stream_.is_output_high()) return EndExchange();
   answer_ = Answer::kSending;
-  (void)work();
+  ReleaseReceiver(work());
   SettleOutside();
 }
 
@@ -690,20 +690,24 @@ ConnectionWork::Asked& Connection::asked() {
 
 void Connection::ReleaseWork() {
   server_.held_bytes_.Add(-static_cast<int64_t>(work_->held_bytes));
-  // Its callback may be running.
-  if (work_->receiver != nullptr) {
-    server_.reactor_.DeleteSoon(std::move(work_->receiver));
-  }
+  ReleaseReceiver(*work_);
   server_.GiveWork(std::move(work_));
+}
+
+// Its callback may be running.
+void Connection::ReleaseReceiver(ConnectionWork& work) {
+  if (work.receiver == nullptr) return;
+  server_.reactor_.DeleteSoon(std::move(work.receiver));
 }
 
 // Ending.
 
 // So that the client sees that something is missing.
 void Connection::EndTruncated() {
-  Abort();
+  written_bytes_ -= stream_.unsent_bytes();
   Record();
   answer_ = Answer::kDone;
+  stream_.Abort();
   Leave();
 }
 
@@ -739,8 +743,11 @@ void Connection::OnEndOfInput() {
 }
 
 void Connection::OnOutputDrained() {
-  if (answer_ == Answer::kStreaming) NotifyWritable();
-  if (answer_ == Answer::kSending) EndExchange();
+  if (answer_ == Answer::kSending) {
+    EndExchange();
+  } else if (answer_ == Answer::kStreaming) {
+    NotifyWritable();
+  }
   if (stream_.is_open()) Settle();
 }
 

@@ -172,6 +172,7 @@ class Connection final : private Stream::Handler,
   ConnectionWork& work();
   ConnectionWork::Asked& asked();
   void ReleaseWork();
+  void ReleaseReceiver(ConnectionWork& work);
 
   // Ending.
   void EndIfUnused();

@@ -35,9 +35,9 @@ struct ExchangeRecord {
   // before its end; and those of them that are body, framing included.
   uint64_t sent_bytes = 0;
   uint64_t body_bytes = 0;
-  // From the end of the head until the answer was whole, and of a long one all
-  // but the last (StreamOptions::low_watermark_bytes) was sent; by the loop's
-  // time.
+  // From the end of the head until the answer was whole, and, if so much was
+  // unsent then that it waited (StreamOptions::high_watermark_bytes), all but
+  // the low watermark was sent; by the loop's time.
   absl::Duration duration = {};
 };
 

@@ -93,7 +93,8 @@ class HttpServer final {
     uint64_t min_bytes_per_second = 500;
 
     // Its linger is for a client whose request was refused to read the answer;
-    // its receive buffer becomes as large as head_limits need.
+    // its receive buffer, of which there is one, becomes as large as
+    // head_limits need.
     StreamOptions stream = {.low_watermark_bytes = 16 * 1024};
     Listener::Options listener;
 

@@ -96,8 +96,9 @@ void Stream::LingerWhenSent() {
 }
 
 void Stream::Close() {
-  // Out of epoll first: an open file that was dup'ed would stay watched.
-  registration_.Reset(reactor());
+  // Out of epoll first: an open file that was dup'ed would stay watched. One
+  // that is closed already may have outlived its buffers.
+  if (registration_.active()) registration_.Reset(reactor());
   socket_.Close();
   if (in_callback_) buffers_.sending_.Clear();
   // What a freed buffer cost is not carried until the owner is destroyed.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/time/time.h"
 #include "httpd/handlers/fixed.h"
 #include "httpd/http/request_head.h"
+#include "httpd/server/body_receiver.h"
 #include "httpd/server/client_address.h"
 #include "httpd/server/client_connections.h"
 #include "httpd/server/exchange_observer.h"
@@ -21,6 +23,7 @@
 #include "httpd/server/http_server.h"
 #include "httpd/server/request.h"
 #include "httpd/server/responder.h"
+#include "httpd/server/response_stream.h"
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
 #include "reactor/net/address.h"
@@ -377,6 +380,106 @@ TEST_P(LimitsTest, OfALongAnswerThatNobodyTakesOnlyWhatWasSentCounts) {
   EXPECT_EQ(server().statistics().sent_bytes.Read(), observer.bytes[0]);
   EXPECT_EQ(server().statistics().cancelled_requests.Read(), 1u);
   EXPECT_TRUE(RunUntilConnectionsAre(0));
+}
+
+// Answers with a stream, whose last and longest piece it writes when the first
+// has been taken.
+class LongStreamHandler final : public Handler,
+                                private ResponseStream::Producer {
+ public:
+  void Handle(const Request&, Responder responder) override {
+    stream_.emplace(std::move(responder).Stream({}, *this));
+    stream_->Write(std::string(kHugeBytes, 's'));
+  }
+
+  bool is_finished() const { return !stream_.has_value(); }
+
+ private:
+  void OnWritable() override {
+    stream_->Write(std::string(kHugeBytes, 't'));
+    std::move(*stream_).Finish();
+    stream_.reset();
+  }
+  void OnAbandoned() override { stream_.reset(); }
+
+  std::optional<ResponseStream> stream_;
+};
+
+TEST_P(LimitsTest, AStreamIsOverWhenItsLastPieceIsSent) {
+  NotingObserver observer;
+  options_.observer = &observer;
+  auto owned = std::make_unique<LongStreamHandler>();
+  const LongStreamHandler& handler = *owned;
+  AddRoute({"/stream", {http::Method::kGet}, std::move(owned)});
+  TestClient client = ConnectTcp();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  ASSERT_TRUE(RunUntil([&] {
+    client.ReadAvailable();
+    return handler.is_finished();
+  }));
+  EXPECT_THAT(observer.lines, IsEmpty());
+  EXPECT_EQ(Connections(ConnectionState::kAnswering), 1);
+  ASSERT_TRUE(RunUntil([&] {
+    client.ReadAvailable();
+    return !observer.lines.empty();
+  }));
+  EXPECT_GT(observer.bytes[0], 2 * kHugeBytes);
+}
+
+// Streams more than it announces.
+class LyingHandler final : public Handler, private ResponseStream::Producer {
+ public:
+  void Handle(const Request&, Responder responder) override {
+    std::move(responder).Stream({}, *this, 3).Write("four");
+  }
+
+ private:
+  void OnWritable() override {}
+  void OnAbandoned() override {}
+};
+
+TEST_P(LimitsTest, OfAnAnswerThatIsCutOffTheClientIsKnown) {
+  NotingObserver observer;
+  options_.observer = &observer;
+  AddRoute({"/lie", {http::Method::kGet}, std::make_unique<LyingHandler>()});
+  TestClient client = ConnectTcp();
+  client.Write(Get("/lie"));
+  client.ReadToEnd();
+  ASSERT_EQ(observer.lines.size(), 1u);
+  EXPECT_THAT(observer.lines[0], StartsWith("127.0.0.1 GET /lie"));
+}
+
+// Answers at once, although it wanted the body.
+class HastyHandler final : public Handler {
+ public:
+  void Handle(const Request&, Responder responder) override {
+    responder.ReceiveBody(std::make_unique<Receiver>(ends));
+    std::move(responder).Send({.body = std::string(kHugeBytes, 'h')});
+  }
+
+  int ends = 0;
+
+ private:
+  class Receiver final : public BodyReceiver {
+   public:
+    explicit Receiver(int& ends) : ends_(ends) {}
+    void OnBody(absl::string_view) override {}
+    void OnBodyEnd() override { ++ends_; }
+
+   private:
+    int& ends_;
+  };
+};
+
+TEST_P(LimitsTest, WhoHasAnsweredReceivesNoMore) {
+  auto owned = std::make_unique<HastyHandler>();
+  const HastyHandler& handler = *owned;
+  AddRoute({"/hasty", {http::Method::kGet}, std::move(owned)});
+  TestClient client = ConnectTcp();
+  client.Write(Get("/hasty"));
+  EXPECT_EQ(client.ReadResponse().body.size(), kHugeBytes);
+  EXPECT_EQ(handler.ends, 0);
 }
 
 TEST_P(LimitsTest, AnObserverIsToldOfEachExchange) {
