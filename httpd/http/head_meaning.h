@@ -65,10 +65,10 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool ReadCommonMeaning(RequestHead& head) {
 }
 
 // Checks what the fields mean together and with the version, and sets what is
-// left of `head` by them. `read` is not kAll; target_form is set, and where that
-// is kAbsolute, or `read` is kHost, authority is. Of several errors the one that
-// stands first in the message counts; the fields of a Transfer-Encoding stand
-// where the first of them does. Never allocates.
+// left of `head` by them. `read` is not kAll; target_form is set, and where
+// that is kAbsolute, or `read` is kHost, authority is. Of several errors the
+// one that stands first in the message counts; the fields of a
+// Transfer-Encoding stand where the first of them does. Never allocates.
 HeadVerdict InterpretFields(FieldsRead read, RequestHead& head);
 
 }  // namespace pollux::http
