@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/base/log_severity.h"
+#include "absl/log/globals.h"
 #include "absl/log/initialize.h"
 #include "httpd/program.h"
 #include "httpd/version.h"
@@ -29,6 +31,7 @@ std::optional<std::string> IfGiven(const char* name, const std::string& value) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  absl::SetStderrThreshold(absl::LogSeverityAtLeast::kInfo);
   absl::InitializeLog();
   gflags::SetUsageMessage("serves HTTP/1.1: httpd [--config=FILE]");
   gflags::SetVersionString(pollux::kVersion);
