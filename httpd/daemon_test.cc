@@ -18,6 +18,7 @@
 #include "httpd/config/config_loader.h"
 #include "reactor/kernel.h"
 #include "reactor/net/address.h"
+#include "reactor/net/socket.h"
 #include "reactor/sys_result.h"
 #include "testing/fake_kernel.h"
 #include "testing/integration/test_client.h"
@@ -122,6 +123,35 @@ TEST_P(DaemonTest, AnAddressInUseIsToldInASentence) {
                                           "' } route { path: '/' fixed {} }"));
   EXPECT_EQ(second.status().message(),
             absl::StrCat("bind ", address, ": Address already in use"));
+}
+
+// Each of those who are served files needs two descriptors.
+TEST(DaemonLimitsTest, WhereFilesAreServedHalfAsManyConnectionsAreTaken) {
+  constexpr size_t kDescriptors = 1024;
+  for (const bool has_files : {false, true}) {
+    FakeKernel kernel;
+    kernel.set_descriptor_limit(kDescriptors);
+    const httpd::LoadedConfig loaded = httpd::LoadConfigText(
+        has_files ? "listener { address: '127.0.0.1:0' } "
+                    "route { prefix: '/' files { root: '/' } }"
+                  : "listener { address: '127.0.0.1:0' } "
+                    "route { path: '/' fixed {} }",
+        "test");
+    const auto daemon = Daemon::Create(kernel, loaded.settings).value();
+    std::vector<Socket> clients;
+    for (int i = 0; i < 400; ++i) {
+      clients.emplace_back(
+          kernel,
+          kernel.Socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+              .descriptor());
+      const Address& address = daemon->addresses()[0];
+      (void)kernel.Connect(clients.back().descriptor(), address.data(),
+                           address.length());
+      daemon->reactor().RunOnce(absl::Milliseconds(10));
+      daemon->reactor().RunOnce(absl::Milliseconds(10));
+    }
+    EXPECT_EQ(daemon->server().connection_count(), has_files ? 320u : 400u);
+  }
 }
 
 TEST_P(DaemonTest, SignalsEndIt) {

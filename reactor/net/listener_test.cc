@@ -260,6 +260,8 @@ TEST_P(ExhaustedListenerTest, ShedsWhatItCannotAccept) {
     faults_.FailNext(SyscallKind::kAccept4, error);
     End client = Connect();
     EXPECT_TRUE(RunUntilClosed(client)) << error;
+    // Not an end, which could be taken for an answer without bytes.
+    EXPECT_EQ(client.last_error(), ECONNRESET) << error;
     EXPECT_EQ(counters().shed, ++shed) << error;
   }
   EXPECT_EQ(counters().accepted, 0u);
