@@ -87,6 +87,7 @@ HttpServer::Options ServerOptions(Kernel& kernel,
                          .max_request_line_bytes = limits.max_target_bytes,
                          .max_fields = limits.max_fields};
   options.max_body_bytes = limits.max_body_bytes;
+  options.max_discarded_body_bytes = limits.max_discarded_body_bytes;
   options.max_connections =
       ShareOf(MaxConnections(kernel, settings, workers), workers);
   // That of the process: they are counted together.
@@ -104,6 +105,8 @@ HttpServer::Options ServerOptions(Kernel& kernel,
   options.write_timeout = timeouts.write;
   options.drain_timeout = timeouts.drain;
   options.stream.linger_timeout = timeouts.linger;
+  options.handler_timeout = timeouts.handler;
+  options.half_close_timeout = timeouts.half_close;
   return options;
 }
 

@@ -20,8 +20,17 @@ struct Readiness {
   bool broken = false;
 };
 
-// What a handler wants to hear of. Broken descriptors are always told.
-enum class Interest : uint8_t { kNone, kRead, kWrite, kReadWrite };
+// Which readiness is reported to a handler. Broken descriptors always are.
+enum class Interest : uint8_t {
+  kNone,
+  kRead,
+  kWrite,
+  kReadWrite,
+  // EPOLLRDHUP alone: the peer's FIN, for a handler that does not read at the
+  // moment. With Trigger::kLevel it is reported until the interest changes.
+  kPeerClosed,
+  kWriteAndPeerClosed,
+};
 
 // When a readiness is told. epoll(7).
 enum class Trigger : uint8_t {

@@ -27,7 +27,14 @@ bool Reads(Interest interest) {
 }
 
 bool Writes(Interest interest) {
-  return interest == Interest::kWrite || interest == Interest::kReadWrite;
+  return interest == Interest::kWrite || interest == Interest::kReadWrite ||
+         interest == Interest::kWriteAndPeerClosed;
+}
+
+bool WantsPeerClosed(Interest interest, const WatchOptions& options) {
+  return interest == Interest::kPeerClosed ||
+         interest == Interest::kWriteAndPeerClosed ||
+         (options.peer_half_close && Reads(interest));
 }
 
 uint32_t EpollEvents(Interest interest, const WatchOptions& options) {
@@ -35,7 +42,7 @@ uint32_t EpollEvents(Interest interest, const WatchOptions& options) {
   if (Reads(interest)) events |= EPOLLIN;
   if (Writes(interest)) events |= EPOLLOUT;
   if (options.priority_data) events |= EPOLLPRI;
-  if (options.peer_half_close && Reads(interest)) events |= EPOLLRDHUP;
+  if (WantsPeerClosed(interest, options)) events |= EPOLLRDHUP;
   switch (options.trigger) {
     case Trigger::kLevel:
       return events;
@@ -50,11 +57,13 @@ uint32_t EpollEvents(Interest interest, const WatchOptions& options) {
 }
 
 // Without what is not wanted any more.
-Readiness FromEpoll(uint32_t events, Interest interest) {
+Readiness FromEpoll(uint32_t events, Interest interest,
+                    const WatchOptions& options) {
   return {.readable = (events & EPOLLIN) != 0 && Reads(interest),
           .writable = (events & EPOLLOUT) != 0 && Writes(interest),
           .priority = (events & EPOLLPRI) != 0,
-          .peer_closed = (events & EPOLLRDHUP) != 0 && Reads(interest),
+          .peer_closed =
+              (events & EPOLLRDHUP) != 0 && WantsPeerClosed(interest, options),
           .broken = (events & (EPOLLERR | EPOLLHUP)) != 0};
 }
 
@@ -450,7 +459,8 @@ void Reactor::DispatchEvents(size_t count) {
       if (descriptor != wake_) statistics_.stale_events.Add();
       continue;
     }
-    const Readiness readiness = FromEpoll(event.events, watch->interest);
+    const Readiness readiness =
+        FromEpoll(event.events, watch->interest, watch->options);
     if (!HasAny(readiness)) continue;
     statistics_.events.Add();
     Call({Dispatch::Kind::kEvent, descriptor, &typeid(*watch->handler)},

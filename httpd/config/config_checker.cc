@@ -56,6 +56,7 @@ constexpr absl::Duration kLongDrain = absl::Seconds(90);
 
 constexpr TextRange kTimeouts = {"1ms", "24h"};
 constexpr TextRange kLingers = {"1ms", "1m"};
+constexpr TextRange kHalfCloses = {"0s", "24h"};
 constexpr TextRange kMaxAges = {"0s", "24h"};
 constexpr TextRange kHeads = {"256B", "1MiB"};
 constexpr TextRange kTargets = {"64B", "1MiB"};
@@ -741,6 +742,10 @@ class Checks {
     settings.min_rate_bytes_per_second =
         size(Limits::kMinRateFieldNumber, limits.min_rate(), kRates)
             .value_or(settings.min_rate_bytes_per_second);
+    settings.max_discarded_body_bytes =
+        size(Limits::kMaxDiscardedBodyFieldNumber, limits.max_discarded_body(),
+             kSizes)
+            .value_or(settings.max_discarded_body_bytes);
     return settings;
   }
 
@@ -760,6 +765,12 @@ class Checks {
         kTimeouts);
     set(settings.linger, Timeouts::kLingerFieldNumber, timeouts.linger(),
         kLingers);
+    if (timeouts.has_handler()) {
+      set(settings.handler, Timeouts::kHandlerFieldNumber, timeouts.handler(),
+          kTimeouts);
+    }
+    set(settings.half_close, Timeouts::kHalfCloseFieldNumber,
+        timeouts.half_close(), kHalfCloses);
     if (settings.idle < kShortIdle) {
       fields_.Warn(
           place.OffsetOf(Timeouts::kIdleFieldNumber),

@@ -75,14 +75,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"LimitsLeast",
              Complete("limits { max_connections: 1 max_connections_per_client: "
                       "1 max_head: '256B' max_target: '64B' max_fields: 1 "
-                      "max_body: '0' max_buffered: '256B' min_rate: '0' }"),
+                      "max_body: '0' max_buffered: '256B' min_rate: '0' "
+                      "max_discarded_body: '0' }"),
              {}},
         Case{
             "LimitsMost",
             Complete(
                 "limits { max_connections: 1000000 max_connections_per_client: "
                 "1000000 max_head: '1MiB' max_target: '1MiB' max_fields: 10000 "
-                "max_body: '1TiB' max_buffered: '1TiB' min_rate: '1GiB' }"),
+                "max_body: '1TiB' max_buffered: '1TiB' min_rate: '1GiB' "
+                "max_discarded_body: '1TiB' }"),
             {}},
         Case{"LimitsBelow",
              Complete("limits {\n"
@@ -170,11 +172,13 @@ INSTANTIATE_TEST_SUITE_P(
               "max_connections is 10"}},
         Case{"TimeoutsLeast",
              Complete("timeouts { head: '1ms' body: '1ms' idle: '1s' write: "
-                      "'1ms' drain: '1ms' linger: '1ms' }"),
+                      "'1ms' drain: '1ms' linger: '1ms' handler: '1ms' "
+                      "half_close: '0s' }"),
              {}},
         Case{"TimeoutsMost",
              Complete("timeouts { head: '24h' body: '24h' idle: '24h' write: "
-                      "'24h' drain: '90s' linger: '1m' }"),
+                      "'24h' drain: '90s' linger: '1m' handler: '24h' "
+                      "half_close: '24h' }"),
              {}},
         Case{"TimeoutsOutOfRange",
              Complete("timeouts {\n"
@@ -184,6 +188,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "write: '0s'\n"
                       "drain: '24h1s'\n"
                       "linger: '61s'\n"
+                      "handler: '0'\n"
+                      "half_close: '25h'\n"
                       "}"),
              {"c:3:1: head \"0\" is out of range: it goes from \"1ms\" to "
               "\"24h\"",
@@ -196,7 +202,11 @@ INSTANTIATE_TEST_SUITE_P(
               "c:7:1: drain \"24h1s\" is out of range: it goes from \"1ms\" to "
               "\"24h\"",
               "c:8:1: linger \"61s\" is out of range: it goes from \"1ms\" to "
-              "\"1m\""}},
+              "\"1m\"",
+              "c:9:1: handler \"0\" is out of range: it goes from \"1ms\" to "
+              "\"24h\"",
+              "c:10:1: half_close \"25h\" is out of range: it goes from \"0s\" "
+              "to \"24h\""}},
         Case{
             "DurationWithBlank",
             Complete("timeouts { head: '10 s' }"),

@@ -67,6 +67,7 @@ limits {  # default
   max_body: "1MiB"  # default
   max_buffered: "64MiB"  # default
   min_rate: "500B"  # default
+  max_discarded_body: "256KiB"  # default
 }
 timeouts {  # www.textproto:8
   head: "1s"  # www.textproto:8
@@ -75,6 +76,8 @@ timeouts {  # www.textproto:8
   write: "30s"  # default
   drain: "30s"  # default
   linger: "2s"  # default
+  # handler: not set
+  half_close: "500ms"  # default
 }
 # access_log: not set
 )");

@@ -219,6 +219,8 @@ struct LimitsSettings {
   // Below it a body that comes, or a reader of an answer, is too slow once its
   // time is over. 0: any byte will do.
   uint64_t min_rate_bytes_per_second = 500;
+  // Of a body that nothing receives, read before the response is sent.
+  uint64_t max_discarded_body_bytes = 256 * 1024;
 
   friend bool operator==(const LimitsSettings&,
                          const LimitsSettings&) = default;
@@ -237,6 +239,10 @@ struct TimeoutsSettings {
   absl::Duration drain = absl::Seconds(30);
   // For a client whose request was refused to read the answer.
   absl::Duration linger = absl::Seconds(2);
+  // From the end of a request until its response begins.
+  absl::Duration handler = absl::InfiniteDuration();
+  // For a response to a client that sends no more.
+  absl::Duration half_close = absl::Milliseconds(500);
 
   friend bool operator==(const TimeoutsSettings&,
                          const TimeoutsSettings&) = default;

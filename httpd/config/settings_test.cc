@@ -161,9 +161,9 @@ TEST(SettingsTest, LimitsTimeoutsAndLog) {
   const Settings settings = Load(Complete(
       "limits { max_connections: 1 max_connections_per_client: 1 max_head: "
       "'1KiB' max_target: '512' max_fields: 3 max_body: '1GB' max_buffered: "
-      "'1TiB' min_rate: '0' }\n"
+      "'1TiB' min_rate: '0' max_discarded_body: '7B' }\n"
       "timeouts { head: '1s' body: '2s' idle: '3s' write: '4s' drain: '5s' "
-      "linger: '6s' }\n"
+      "linger: '6s' handler: '7s' half_close: '8s' }\n"
       "access_log { path: 'a.log' format: COMBINED }"));
   const LimitsSettings limits = {.max_connections = 1,
                                  .max_connections_per_client = 1,
@@ -172,11 +172,12 @@ TEST(SettingsTest, LimitsTimeoutsAndLog) {
                                  .max_fields = 3,
                                  .max_body_bytes = 1000000000,
                                  .max_buffered_bytes = 1099511627776,
-                                 .min_rate_bytes_per_second = 0};
+                                 .min_rate_bytes_per_second = 0,
+                                 .max_discarded_body_bytes = 7};
   EXPECT_EQ(settings.limits, limits);
-  const TimeoutsSettings timeouts = {absl::Seconds(1), absl::Seconds(2),
-                                     absl::Seconds(3), absl::Seconds(4),
-                                     absl::Seconds(5), absl::Seconds(6)};
+  const TimeoutsSettings timeouts = {
+      absl::Seconds(1), absl::Seconds(2), absl::Seconds(3), absl::Seconds(4),
+      absl::Seconds(5), absl::Seconds(6), absl::Seconds(7), absl::Seconds(8)};
   EXPECT_EQ(settings.timeouts, timeouts);
   const AccessLogSettings log = {"a.log", AccessLogFormat::kCombined};
   EXPECT_EQ(settings.access_log, log);

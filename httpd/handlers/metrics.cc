@@ -24,7 +24,7 @@ constexpr auto kStatusClasses =
 constexpr auto kStates = std::to_array<absl::string_view>(
     {"idle", "reading", "answering", "closing"});
 constexpr auto kTimeouts = std::to_array<absl::string_view>(
-    {"head", "body", "idle", "write", "drain"});
+    {"head", "body", "idle", "write", "drain", "handler"});
 constexpr auto kShedReasonNames = std::to_array<absl::string_view>(
     {"connections", "connections_of_client", "idle_for_new", "buffered_bytes"});
 static_assert(kStatusClasses.size() ==

@@ -25,6 +25,10 @@ class BodyDecoder {
   // in a call of its own, behind its last kData.
   BodyOutcome Decode(absl::string_view input);
 
+  // Bytes of content that were announced and not read yet; 0 if the body comes
+  // in chunks, whose sum is not announced.
+  uint64_t bytes_left() const { return bytes_left_; }
+
  private:
   BodyFraming framing_;
   bool is_too_large_;

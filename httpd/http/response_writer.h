@@ -68,6 +68,11 @@ class ResponseWriter {
   // Whether the connection ends with this response. From WriteHead() on.
   bool closes() const { return recipient_.persistence == Persistence::kClose; }
 
+  // Whether the recipient sees by itself when the connection ends before the
+  // response does (RFC 9112 §8): not if its end is the body's. From WriteHead()
+  // on.
+  bool shows_truncation() const { return framing_ != Framing::kUntilClose; }
+
  private:
   enum class State : uint8_t { kBeforeHead, kBody, kFinished };
   enum class Framing : uint8_t { kNone, kContentLength, kChunked, kUntilClose };

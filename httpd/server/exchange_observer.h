@@ -1,4 +1,4 @@
-// Is told of each request that was answered.
+// Is notified of each request that is over.
 #ifndef POLLUX_HTTPD_SERVER_EXCHANGE_OBSERVER_H_
 #define POLLUX_HTTPD_SERVER_EXCHANGE_OBSERVER_H_
 
@@ -30,14 +30,17 @@ struct ExchangeRecord {
   // As configured: never what the client sent.
   absl::string_view route = {};
 
+  // 499 if the client left before there was a response, as in nginx's log; 0 if
+  // the server closed the connection without one.
   int status = 0;
   // Of the answer, as far as the kernel had taken it if the connection ended
   // before its end; and those of them that are body, framing included.
   uint64_t sent_bytes = 0;
   uint64_t body_bytes = 0;
-  // From the end of the head until the answer was whole, and, if so much was
-  // unsent then that it waited (StreamOptions::high_watermark_bytes), all but
-  // the low watermark was sent; by the loop's time.
+  // From the iteration in which the head was complete until the response was,
+  // and, if so much of it was unsent then that it waited
+  // (StreamOptions::high_watermark_bytes), all but the low watermark was sent.
+  // By the real clock: it shows a handler that blocked the loop.
   absl::Duration duration = {};
 };
 

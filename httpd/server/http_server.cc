@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "httpd/server/connection.h"
-#include "httpd/server/connection_work.h"
 
 namespace pollux {
 namespace {
@@ -40,14 +39,23 @@ std::vector<StatusPage> MakePages() {
   return pages;
 }
 
-// A head has to be presented as a whole, with an empty line in front and the
-// first byte that is too much.
-HttpServer::Options WithRoomForHeads(HttpServer::Options options) {
+HttpServer::Options Completed(HttpServer::Options options) {
+  // Every file is announced by its length, so a client sees that it was cut.
+  options.stream.short_file = ShortFile::kFinish;
+  // A head has to be presented as a whole, with an empty line in front and the
+  // first byte that is too much.
   constexpr size_t kMoreBytes = 3;
   options.stream.receive_buffer_bytes =
       std::max(options.stream.receive_buffer_bytes,
                options.head_limits.max_head_bytes + kMoreBytes);
   return options;
+}
+
+DeadlineRules RulesOf(const HttpServer::Options& options) {
+  return {.limits_handlers = options.handler_timeout < absl::InfiniteDuration(),
+          .limits_half_closed =
+              options.half_close_timeout < absl::InfiniteDuration(),
+          .writes_before_idle = options.write_timeout < options.idle_timeout};
 }
 
 }  // namespace
@@ -88,8 +96,10 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
                        const Options& options)
     : reactor_(reactor),
       router_(router),
-      options_(WithRoomForHeads(options)),
+      options_(Completed(options)),
+      deadline_rules_(RulesOf(options_)),
       statistics_(router.route_count()),
+      recorder_(reactor, statistics_, options_.observer),
       buffers_(reactor, options_.stream),
       dates_(reactor.kernel()),
       refusals_(MakeRefusals()),
@@ -215,14 +225,14 @@ void HttpServer::Remove(Connection& connection) {
   }
 }
 
-std::unique_ptr<ConnectionWork> HttpServer::TakeWork() {
-  if (spare_work_.empty()) return std::make_unique<ConnectionWork>();
-  std::unique_ptr<ConnectionWork> work = std::move(spare_work_.back());
+std::unique_ptr<ExchangeWork> HttpServer::TakeWork() {
+  if (spare_work_.empty()) return std::make_unique<ExchangeWork>();
+  std::unique_ptr<ExchangeWork> work = std::move(spare_work_.back());
   spare_work_.pop_back();
   return work;
 }
 
-void HttpServer::GiveWork(std::unique_ptr<ConnectionWork> work) {
+void HttpServer::GiveWork(std::unique_ptr<ExchangeWork> work) {
   if (spare_work_.size() >= kMaxSpareWork) return;
   work->Clear();
   spare_work_.push_back(std::move(work));
@@ -240,7 +250,7 @@ void HttpServer::ShedLargest() {
     }
     if (largest == nullptr) return;
     statistics_.of(ShedReason::kBufferedBytes).Add();
-    largest->Shed();
+    largest->ShedForMemory();
   }
 }
 

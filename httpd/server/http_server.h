@@ -19,9 +19,11 @@
 #include "httpd/http/request_head.h"
 #include "httpd/http/request_parser.h"
 #include "httpd/server/client_connections.h"
-#include "httpd/server/connection_work.h"
+#include "httpd/server/connection_deadline.h"
 #include "httpd/server/date_cache.h"
 #include "httpd/server/exchange_observer.h"
+#include "httpd/server/exchange_recorder.h"
+#include "httpd/server/exchange_work.h"
 #include "httpd/server/route_match.h"
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
@@ -38,6 +40,7 @@
 namespace pollux {
 
 class Connection;
+class ServerExchange;
 
 // Serves HTTP/1.1 on one reactor: accepts connections, parses what they send,
 // lets a router's handlers answer, and keeps the connections alive as RFC 9112
@@ -55,6 +58,11 @@ class HttpServer final {
 
     // The largest request body that is read; more is 413. Bytes.
     uint64_t max_body_bytes = 1024 * 1024;
+
+    // Of a body that no handler receives, the most that is read before the
+    // response is sent. If there is more, the response goes first, and the
+    // connection ends. Bytes.
+    uint64_t max_discarded_body_bytes = 256 * 1024;
 
     // Open connections. Beyond it, one that is idle makes room for a new one,
     // or the new one is refused with 503; a few more are open while they are
@@ -84,6 +92,15 @@ class HttpServer final {
     // In which a client that has something to read reads
     // min_bytes_per_second, or all: else the connection is reset.
     absl::Duration write_timeout = absl::Seconds(30);
+    // From the end of a request until its handler responds, or for as long as
+    // it pauses the body: 503. A stream that has begun is not limited.
+    absl::Duration handler_timeout = absl::InfiniteDuration();
+    // A client that sends no more (FIN) while a handler works on its request,
+    // or pauses, may have left: HTTP/1.1 does not say which. A handler that has
+    // not responded, and a stream of which the client has read nothing, after
+    // so long are abandoned (Responder::OnAbandoned()), and the connection is
+    // closed. InfiniteDuration(): a half-closed client is waited for.
+    absl::Duration half_close_timeout = absl::Milliseconds(500);
     // From Drain() until what is still open is closed.
     absl::Duration drain_timeout = absl::Seconds(30);
     // How long idle connections stay open then: a request that was on its way
@@ -152,6 +169,7 @@ class HttpServer final {
 
  private:
   friend class Connection;
+  friend class ServerExchange;
   // One listener.
   class Acceptor;
 
@@ -165,8 +183,8 @@ class HttpServer final {
   void FinishDrain();
 
   // In place of allocating each time.
-  std::unique_ptr<ConnectionWork> TakeWork();
-  void GiveWork(std::unique_ptr<ConnectionWork> work);
+  std::unique_ptr<ExchangeWork> TakeWork();
+  void GiveWork(std::unique_ptr<ExchangeWork> work);
 
   uint64_t held_bytes() const {
     return static_cast<uint64_t>(held_bytes_.Read());
@@ -187,23 +205,27 @@ class HttpServer final {
   Reactor& reactor_;
   const Router& router_;
   const Options options_;
+  const DeadlineRules deadline_rules_;
   ServerStatistics statistics_;
+  ExchangeRecorder recorder_;
 
   // Shared by the connections, for use during one of their callbacks.
   StreamBuffers buffers_;
   http::RequestHead head_;
   RouteMatch match_;
-  // Whose handler is asked right now, and about what; nulls if none is.
+  // The exchange whose handler is running, and the head of its request; nulls
+  // if none is.
   struct Handling {
-    const Connection* connection = nullptr;
+    const ServerExchange* exchange = nullptr;
     const http::RequestHead* head = nullptr;
   };
   Handling handling_;
-  ConnectionWork::Asked asked_;
+  // Of the request that began last.
+  RequestStart request_start_;
   std::vector<http::Field> fields_;
   std::string scratch_;
   DateCache dates_;
-  std::vector<std::unique_ptr<ConnectionWork>> spare_work_;
+  std::vector<std::unique_ptr<ExchangeWork>> spare_work_;
 
   // Connections that have ended, for their memory, and in which iteration:
   // within it their callbacks may be running.

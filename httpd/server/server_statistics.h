@@ -27,8 +27,16 @@ enum class ConnectionState : uint8_t {
 inline constexpr size_t kConnectionStates = 4;
 
 // Why a client ran out of time.
-enum class TimeoutKind : uint8_t { kHead, kBody, kIdle, kWrite, kDrain };
-inline constexpr size_t kTimeoutKinds = 5;
+enum class TimeoutKind : uint8_t {
+  kHead,
+  kBody,
+  kIdle,
+  kWrite,
+  kDrain,
+  // The handler's: the client got 503.
+  kHandler,
+};
+inline constexpr size_t kTimeoutKinds = 6;
 
 // Why the server would not have a connection, or go on with it.
 enum class ShedReason : uint8_t {
@@ -45,9 +53,10 @@ inline constexpr size_t kShedReasons = 4;
 
 // Of one route.
 struct RouteStatistics {
-  // Answers by the first digit of their status, from 1 on.
+  // Responses by the first digit of their status, from 1 on. A client that left
+  // before there was one counts as 499, as in nginx's log.
   std::array<Counter, 5> responses;
-  // As ExchangeRecord::duration: what is answered at once takes none.
+  // As ExchangeRecord::duration.
   Histogram latency;
 };
 

@@ -27,6 +27,14 @@ absl::Status Stream::Start() {
   return status;
 }
 
+void Stream::StartReading() {
+  if (!buffers_.is_in_use_) return OnReady({.readable = true});
+  // Level-triggered: the loop reports what has come.
+  if (!Watch(Interest::kRead, Trigger::kLevel).ok()) {
+    End(CloseReason::kBroken, ENOMEM);
+  }
+}
+
 absl::Status Stream::Watch(Interest interest, Trigger trigger) {
   registration_.Reset(reactor());
   return registration_.Start(reactor(), socket_.descriptor(), interest,
@@ -113,7 +121,11 @@ void Stream::Abort() {
 }
 
 void Stream::End(CloseReason reason, int error) {
-  const uint64_t unsent = unsent_bytes();
+  const uint64_t unsent =
+      unsent_bytes() + (backlog_ ? backlog_->dropped_bytes : 0);
+  if (short_file_ && reason != CloseReason::kBroken) {
+    reason = CloseReason::kFileTruncated;
+  }
   Close();
   handler_.OnClosed(reason, error, unsent);
 }
@@ -155,6 +167,7 @@ bool Stream::ReadsInput() const {
 // An event, or a turn that was asked for.
 
 void Stream::OnReady(Readiness readiness) {
+  StreamBuffers::Use use(buffers_);
   nudged_ = false;
   in_callback_ = true;
   if (readiness.writable) blocked_ = false;
@@ -186,6 +199,9 @@ void Stream::HandleInput(Readiness readiness) {
     if (may_read) lingering_ ? Discard() : Read();
   } else if (readiness.broken) {
     HangUp();
+  } else if (readiness.peer_closed && !peer_finished_) {
+    peer_finished_ = true;
+    handler_.OnPeerFinished();
   }
 }
 
@@ -322,18 +338,29 @@ void Stream::SendFile(OutputChain& chain, const FileRange& range) {
   if (!result.ok() && !result.would_block()) {
     return End(CloseReason::kBroken, result.error());
   }
-  if (result.value() == 0) {
-    const uint64_t unsent = unsent_bytes();
-    Abort();
-    return handler_.OnClosed(CloseReason::kFileTruncated, 0, unsent);
-  }
+  if (result.value() == 0) return EndShortFile();
   const uint64_t sent = result.ok() ? static_cast<uint64_t>(result.value()) : 0;
   blocked_ = sent < bytes;
   chain.Consume(sent);
 }
 
+void Stream::EndShortFile() {
+  const uint64_t unsent = unsent_bytes();
+  if (options().short_file == ShortFile::kReset) {
+    Abort();
+    return handler_.OnClosed(CloseReason::kFileTruncated, 0, unsent);
+  }
+  short_file_ = true;
+  LingerWhenSent();
+  Backlog& kept = backlog();
+  kept.dropped_bytes = unsent;
+  kept.output.Clear();
+  buffers_.sending_.Clear();
+}
+
 void Stream::FinishOutput() {
-  if (was_high_ && unsent_bytes() <= options().low_watermark_bytes) {
+  if (was_high_ && !short_file_ &&
+      unsent_bytes() <= options().low_watermark_bytes) {
     was_high_ = false;
     handler_.OnOutputDrained();
     if (!is_open()) return;
@@ -373,9 +400,16 @@ void Stream::EndInOrder() {
 void Stream::UpdateInterest() {
   const bool reads = ReadsInput();
   if (parked_ && !reads) return;
-  const Interest interest =
-      reads ? (blocked_ ? Interest::kReadWrite : Interest::kRead)
-            : (blocked_ ? Interest::kWrite : Interest::kNone);
+  // A peer that leaves while its input is paused is noticed by its FIN.
+  const bool watches_peer = paused_ && !lingering_ && !end_of_input_ &&
+                            !peer_finished_ &&
+                            output_state_ != Output::kCloseWhenSent;
+  Interest interest = blocked_ ? Interest::kWrite : Interest::kNone;
+  if (reads) {
+    interest = blocked_ ? Interest::kReadWrite : Interest::kRead;
+  } else if (watches_peer) {
+    interest = blocked_ ? Interest::kWriteAndPeerClosed : Interest::kPeerClosed;
+  }
   const bool is_watched = registration_.active() && !parked_;
   parked_ = false;
   const absl::Status status =

@@ -44,8 +44,8 @@ class Stream final : private IoHandler {
     kLingered,
     // The peer reset the connection, or it broke: nothing more can be sent.
     kBroken,
-    // A file was shorter than what was to be sent of it. The connection was
-    // reset, so that the peer cannot take what it got for the whole.
+    // A file was shorter than what was to be sent of it: see
+    // StreamOptions::short_file.
     kFileTruncated,
   };
 
@@ -59,6 +59,11 @@ class Stream final : private IoHandler {
     // The peer sends no more (FIN). What it sent was presented before; output
     // can still be sent.
     virtual void OnEndOfInput() = 0;
+
+    // The peer sends no more (FIN), and this became known while input was
+    // paused: it may have left, or may still read. Called at most once. What it
+    // sent before is presented after ResumeInput(), and OnEndOfInput() follows.
+    virtual void OnPeerFinished() {}
 
     // Output had reached the high watermark, and is down to the low one.
     virtual void OnOutputDrained() = 0;
@@ -86,9 +91,10 @@ class Stream final : private IoHandler {
 
   // Reads at once, and calls the handler from inside, for a connection whose
   // first bytes came with it (ListenOptions::defer_accept). If that ends it, it
-  // was never watched, which saves two calls; if it cannot be watched, that is
-  // an OnClosed().
-  void StartReading() { OnReady({.readable = true}); }
+  // was never watched, which saves two calls. Called from inside the callback
+  // of another stream with the same StreamBuffers, it reads in the next
+  // iteration instead. If the socket cannot be watched, OnClosed() reports it.
+  void StartReading();
 
   bool is_open() const { return socket_.is_open(); }
   const Socket& socket() const { return socket_; }
@@ -109,7 +115,8 @@ class Stream final : private IoHandler {
   void WriteShared(absl::string_view bytes, Lease lease);
 
   // Part of a file. If it turns out to be shorter, that is kFileTruncated.
-  // sendfile(2).
+  // sendfile(2), which has no flag against SIGPIPE: the process must ignore
+  // that signal.
   void WriteFile(FileRange range);
 
   // Sends in the next iteration, which then does not wait, what was written
@@ -204,6 +211,7 @@ class Stream final : private IoHandler {
   SysResult SendParts(const OutputChain& chain, size_t& bytes);
   SysResult SendPart(absl::string_view bytes, int flags);
   void SendFile(OutputChain& chain, const FileRange& range);
+  void EndShortFile();
   void FinishOutput();
   void EndInOrder();
 
@@ -221,7 +229,7 @@ class Stream final : private IoHandler {
   // Null when there is nothing to keep.
   std::unique_ptr<Backlog> backlog_;
 
-  // In the rest of its last word stands what follows.
+  // The members below fill the padding of its last word.
   [[no_unique_address]] Socket socket_;
   Output output_state_ : 2 = Output::kOpen;
   bool in_callback_ : 1 = false;
@@ -238,6 +246,10 @@ class Stream final : private IoHandler {
   // The peer has hung up, and what it sent is read later: until then epoll must
   // not tell it again and again.
   bool parked_ : 1 = false;
+  // The peer's FIN was reported while input was paused.
+  bool peer_finished_ : 1 = false;
+  // The output ended early because a file was too short.
+  bool short_file_ : 1 = false;
   EmbeddedRegistration registration_;
 };
 

@@ -14,9 +14,25 @@ constexpr size_t kMaxSpareBytes = 4096;
 
 }  // namespace
 
+StreamBuffers::StreamBuffers(Reactor& reactor, const StreamOptions& options)
+    : reactor_(reactor),
+      options_(options),
+      receiving_(options.receive_buffer_bytes) {
+  CHECK_GE(options.high_watermark_bytes, 1u);
+  CHECK_GE(options.receive_buffer_bytes, 2u);
+  CHECK_GE(options.max_file_bytes_per_event, 1u);
+}
+
 StreamBuffers::~StreamBuffers() {
   CHECK_EQ(kept_bytes(), 0u) << "bytes are held by streams that must not "
                              << "outlive their StreamBuffers";
+}
+
+StreamBuffers::Use::Use(StreamBuffers& buffers) : buffers_(buffers) {
+  CHECK(!buffers.is_in_use_)
+      << "a stream's callback is running inside another stream's: their bytes "
+      << "would be mixed up";
+  buffers.is_in_use_ = true;
 }
 
 std::unique_ptr<StreamBuffers::Backlog> StreamBuffers::TakeBacklog() {
@@ -31,6 +47,7 @@ void StreamBuffers::GiveBacklog(std::unique_ptr<Backlog> backlog) {
   backlog->unconsumed.clear();
   backlog->output.Clear();
   backlog->linger_deadline.reset();
+  backlog->dropped_bytes = 0;
   if (spare_.size() < kMaxSpares &&
       backlog->unconsumed.capacity() <= kMaxSpareBytes &&
       backlog->output.capacity_bytes() <= kMaxSpareBytes) {

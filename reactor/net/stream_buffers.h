@@ -16,6 +16,17 @@
 
 namespace pollux {
 
+// What a stream does when a file is shorter than the range of it that was to be
+// sent.
+enum class ShortFile : uint8_t {
+  // Resets the connection: the peer cannot take what it got for the whole.
+  kReset,
+  // Ends the output there with a FIN and discards input as LingerWhenSent()
+  // does, so that the peer gets what was sent before: for protocols that
+  // announce the length, so that the peer sees what is missing.
+  kFinish,
+};
+
 struct StreamOptions {
   // From this many unsent bytes on, is_output_high() says to stop producing;
   // OnOutputDrained() says to go on when no more than low_watermark_bytes are
@@ -30,6 +41,8 @@ struct StreamOptions {
   // What one event sends of a file, so that a fast reader does not keep the
   // loop. At least 1.
   uint64_t max_file_bytes_per_event = 1024 * 1024;
+
+  ShortFile short_file = ShortFile::kReset;
 
   // LingerWhenSent(): from the FIN until the end, and how much is read and
   // thrown away meanwhile.
@@ -48,11 +61,8 @@ struct StreamOptions {
 // its largest use, and for streams that keep something, the spare ones used up.
 class StreamBuffers {
  public:
-  // `options` must outlive this.
-  StreamBuffers(Reactor& reactor, const StreamOptions& options)
-      : reactor_(reactor),
-        options_(options),
-        receiving_(options.receive_buffer_bytes) {}
+  // CHECKs that the options are in their ranges.
+  StreamBuffers(Reactor& reactor, const StreamOptions& options);
   ~StreamBuffers();
   StreamBuffers(const StreamBuffers&) = delete;
   StreamBuffers& operator=(const StreamBuffers&) = delete;
@@ -87,8 +97,24 @@ class StreamBuffers {
     // While it lingers.
     std::unique_ptr<Timer> linger_deadline;
     uint64_t linger_bytes_left = 0;
+    // Of the output, because a file was too short.
+    uint64_t dropped_bytes = 0;
     // What kept_bytes() has of it.
     size_t counted_bytes = 0;
+  };
+
+  // One stream's use of what is shared, for as long as its callback runs.
+  // CHECKs that no other stream's callback is running: it would be given the
+  // other's bytes.
+  class Use {
+   public:
+    explicit Use(StreamBuffers& buffers);
+    ~Use() { buffers_.is_in_use_ = false; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    StreamBuffers& buffers_;
   };
 
   std::unique_ptr<Backlog> TakeBacklog();
@@ -100,7 +126,7 @@ class StreamBuffers {
   }
 
   Reactor& reactor_;
-  const StreamOptions& options_;
+  const StreamOptions options_;
   std::vector<char> receiving_;
   // Empty between callbacks.
   OutputChain sending_;
@@ -109,6 +135,8 @@ class StreamBuffers {
   std::vector<std::unique_ptr<Backlog>> spare_;
   Gauge kept_;
   size_t peak_bytes_ = 0;
+  // While the callback of one of the streams runs.
+  bool is_in_use_ = false;
 };
 
 }  // namespace pollux

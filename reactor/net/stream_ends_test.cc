@@ -33,7 +33,7 @@ class StreamEndsTest : public StreamTest {
     EXPECT_FALSE(stream().is_open());
     EXPECT_TRUE(IsIdle());
     EXPECT_THAT(server_.closes, ElementsAre(close));
-    EXPECT_EQ(buffers_->buffered_bytes(), 0u);
+    EXPECT_EQ(buffers().buffered_bytes(), 0u);
   }
 
   [[nodiscard]] bool RunUntilClientAtEnd() {
@@ -179,6 +179,7 @@ TEST_P(StreamEndsTest, LingersUntilThePeerEnds) {
 
 TEST_P(StreamEndsTest, LingersNoLongerThanItsTimeout) {
   options_.linger_timeout = absl::Milliseconds(20);
+  Reopen();
   stream().output() += "refused";
   stream().LingerWhenSent();
   Iterate();
@@ -195,6 +196,7 @@ TEST_P(StreamEndsTest, LingersNoLongerThanItsTimeout) {
 
 TEST_P(StreamEndsTest, LingersForNoMoreThanItsBytes) {
   options_.max_linger_bytes = 1'000;
+  Reopen();
   stream().LingerWhenSent();
   Iterate();
   client_.Write(std::string(999, 'y'));
@@ -208,6 +210,7 @@ TEST_P(StreamEndsTest, LingersForNoMoreThanItsBytes) {
 TEST_P(StreamEndsTest, LingersAfterTheLastShortWrite) {
   options_.linger_timeout = absl::Milliseconds(1);
   options_.max_linger_bytes = 10;
+  Reopen();
   const std::string bytes = Block();
   stream().LingerWhenSent();
   client_.Write(std::string(100, 'y'));
@@ -313,7 +316,7 @@ TEST_P(StreamEndsTest, ReadAtOnceARequestCostsExactlyItsCalls) {
     return kAll;
   };
   server_.stream = std::make_unique<Stream>(
-      *buffers_, Socket(kernel_, pair.near.Release()), server_);
+      buffers(), Socket(kernel_, pair.near.Release()), server_);
   calls_.Clear();
   stream().StartReading();
   EXPECT_EQ(calls_.Count(SyscallKind::kRecv), 1);
@@ -328,7 +331,7 @@ TEST_P(StreamEndsTest, ReadAtOnceItWaitsForWhatDidNotCome) {
   Drop();
   Pair pair = MakePair();
   server_.stream = std::make_unique<Stream>(
-      *buffers_, Socket(kernel_, pair.near.Release()), server_);
+      buffers(), Socket(kernel_, pair.near.Release()), server_);
   stream().StartReading();
   EXPECT_THAT(server_.inputs, IsEmpty());
   pair.far.Write("late");
@@ -340,7 +343,7 @@ TEST_P(StreamEndsTest, ReadAtOnceItTellsThatItCannotBeWatched) {
   Drop();
   Pair pair = MakePair();
   server_.stream = std::make_unique<Stream>(
-      *buffers_, Socket(kernel_, pair.near.Release()), server_);
+      buffers(), Socket(kernel_, pair.near.Release()), server_);
   faults_.FailNext(SyscallKind::kEpollCtl, ENOSPC);
   stream().StartReading();
   ExpectOver(Broken(ENOMEM));

@@ -119,6 +119,7 @@ TEST_P(StreamFilesTest, ASlowReaderGetsAllOfALargeFile) {
 
 TEST_P(StreamFilesTest, OneEventSendsABoundedPart) {
   options_.max_file_bytes_per_event = 100;
+  Reopen();
   const std::string bytes = Pattern(1'000);
   stream().WriteFile(FileRange(OpenFile(bytes), 0, bytes.size()));
   stream().Flush();
@@ -197,10 +198,11 @@ TEST_P(StreamFilesTest, AFileIsClosedThoughItIsNotSent) {
 
 TEST_P(StreamFilesTest, AFileCountsForTheWatermarkAndNotForTheAccount) {
   options_.high_watermark_bytes = 8;
+  Reopen();
   stream().WriteFile(FileRange(OpenFile("contents"), 0, 8));
   EXPECT_TRUE(stream().is_output_high());
   stream().Flush();
-  EXPECT_EQ(buffers_->buffered_bytes(), 0u);
+  EXPECT_EQ(buffers().buffered_bytes(), 0u);
   Iterate();
   EXPECT_EQ(server_.drains, 1);
   EXPECT_THAT(server_.closes, IsEmpty());

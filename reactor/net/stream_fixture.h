@@ -61,6 +61,7 @@ struct Server final : Stream::Handler {
 
   std::vector<std::string> inputs;
   int ends_of_input = 0;
+  int peer_finishes = 0;
   int drains = 0;
   std::vector<Close> closes;
   // Of the last one.
@@ -76,6 +77,7 @@ struct Server final : Stream::Handler {
     ++ends_of_input;
     on_end_of_input();
   }
+  void OnPeerFinished() override { ++peer_finishes; }
   void OnOutputDrained() override {
     ++drains;
     on_output_drained();
@@ -111,17 +113,22 @@ class StreamTest : public ReactorFixture {
 
   void Open(Pair pair, Server& server, End& client) {
     server.stream = std::make_unique<Stream>(
-        *buffers_, Socket(kernel_, pair.near.Release()), server);
+        buffers(), Socket(kernel_, pair.near.Release()), server);
     ASSERT_TRUE(server.stream->Start().ok());
     client = std::move(pair.far);
     calls_.Clear();
   }
 
-  void OpenWithReceiveBuffer(size_t bytes) {
+  // With options that have changed.
+  void Reopen() {
     Drop();
-    options_.receive_buffer_bytes = bytes;
-    buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
+    buffers_ = nullptr;
     Open();
+  }
+
+  void OpenWithReceiveBuffer(size_t bytes) {
+    options_.receive_buffer_bytes = bytes;
+    Reopen();
   }
 
   // The same over TCP.
@@ -146,7 +153,7 @@ class StreamTest : public ReactorFixture {
                           listener->address().length());
     ASSERT_TRUE(RunUntil([&] { return accepted.socket.is_open(); }));
     server_.stream = std::make_unique<Stream>(
-        *buffers_, std::move(accepted.socket), server_);
+        buffers(), std::move(accepted.socket), server_);
     ASSERT_TRUE(server_.stream->Start().ok());
     calls_.Clear();
   }
@@ -191,9 +198,16 @@ class StreamTest : public ReactorFixture {
   int sends() const { return calls_.Count(SyscallKind::kSend); }
   int receives() const { return calls_.Count(SyscallKind::kRecv); }
 
+  // With the options of the first call.
+  StreamBuffers& buffers() {
+    if (buffers_ == nullptr) {
+      buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);
+    }
+    return *buffers_;
+  }
+
   StreamOptions options_;
-  std::unique_ptr<StreamBuffers> buffers_ =
-      std::make_unique<StreamBuffers>(*reactor_, options_);
+  std::unique_ptr<StreamBuffers> buffers_;
   Server server_;
   End client_;
 };

@@ -144,6 +144,7 @@ TEST_P(StreamOutputTest, WhatIsLentIsReturnedHoweverItEnds) {
 
 TEST_P(StreamOutputTest, AHighWatermarkCountsWhatIsLent) {
   options_.high_watermark_bytes = 4;
+  Reopen();
   stream().WriteShared("abcd", Lease());
   EXPECT_TRUE(stream().is_output_high());
   stream().Flush();
@@ -154,6 +155,7 @@ TEST_P(StreamOutputTest, AHighWatermarkCountsWhatIsLent) {
 TEST_P(StreamOutputTest, TellsTheDrainAtTheLowWatermark) {
   options_.high_watermark_bytes = 8;
   options_.low_watermark_bytes = 4;
+  Reopen();
   faults_.set_max_send_bytes(3);
   stream().output() += "0123456789";
   stream().Flush();
@@ -170,6 +172,7 @@ TEST_P(StreamOutputTest, TellsTheDrainAtTheLowWatermark) {
 TEST_P(StreamOutputTest, RefilledAtTheLowWatermarkItLosesNothing) {
   options_.high_watermark_bytes = 1'000;
   options_.low_watermark_bytes = 500;
+  Reopen();
   faults_.set_max_send_bytes(700);
   const std::string bytes = Pattern(50'000);
   size_t produced = 0;
@@ -189,6 +192,7 @@ TEST_P(StreamOutputTest, RefilledAtTheLowWatermarkItLosesNothing) {
 
 TEST_P(StreamOutputTest, WhenTheOutputHasDrainedKeptInputIsNotForgotten) {
   options_.high_watermark_bytes = 4;
+  Reopen();
   std::vector<bool> unread;
   server_.on_input = [&](absl::string_view) {
     unread.push_back(stream().HasUnreadInput());
@@ -210,6 +214,7 @@ TEST_P(StreamOutputTest, WhenTheOutputHasDrainedKeptInputIsNotForgotten) {
 // has drained costs no epoll_ctl.
 TEST_P(StreamOutputTest, WhatTheDrainWritesNeedsNoEpollOut) {
   options_.high_watermark_bytes = 1;
+  Reopen();
   int left = 5;
   server_.on_output_drained = [&] {
     if (left-- > 0) stream().output() += "more";
@@ -227,7 +232,7 @@ TEST_P(StreamOutputTest, TheAccountIsExactAtAllTimes) {
   End other_client;
   Open(MakePair(), other, other_client);
   const auto expect = [&](size_t bytes) {
-    EXPECT_EQ(buffers_->buffered_bytes(), bytes);
+    EXPECT_EQ(buffers().buffered_bytes(), bytes);
     EXPECT_EQ(stream().buffered_bytes() + other.stream->buffered_bytes(),
               bytes);
   };
@@ -255,12 +260,12 @@ TEST_P(StreamOutputTest, TheAccountIsExactAtAllTimes) {
   expect(3 + 2 + 3);
   Iterate();
   expect(3 + 2 + 1);
-  EXPECT_EQ(buffers_->peak_buffered_bytes(), 10u);
+  EXPECT_EQ(buffers().peak_buffered_bytes(), 10u);
   other.stream->Close();
   expect(3 + 1);
   server_.stream.reset();
-  EXPECT_EQ(buffers_->buffered_bytes(), 0u);
-  EXPECT_EQ(buffers_->peak_buffered_bytes(), 10u);
+  EXPECT_EQ(buffers().buffered_bytes(), 0u);
+  EXPECT_EQ(buffers().peak_buffered_bytes(), 10u);
 }
 
 TEST_P(StreamOutputTest, WhatIsSentAtOnceShowsInThePeakOnly) {
@@ -270,8 +275,8 @@ TEST_P(StreamOutputTest, WhatIsSentAtOnceShowsInThePeakOnly) {
   };
   client_.Write("x");
   Iterate();
-  EXPECT_EQ(buffers_->buffered_bytes(), 0u);
-  EXPECT_EQ(buffers_->peak_buffered_bytes(), 10u);
+  EXPECT_EQ(buffers().buffered_bytes(), 0u);
+  EXPECT_EQ(buffers().peak_buffered_bytes(), 10u);
 }
 
 }  // namespace

@@ -413,6 +413,7 @@ TEST_P(StreamTest, SendsNeverRaiseASignal) {
 
 TEST_P(StreamTest, SaysWhenItsOutputIsHigh) {
   options_.high_watermark_bytes = 4;
+  Reopen();
   stream().output() += "abc";
   EXPECT_FALSE(stream().is_output_high());
   stream().output() += "d";
@@ -424,6 +425,7 @@ TEST_P(StreamTest, SaysWhenItsOutputIsHigh) {
 
 TEST_P(StreamTest, TellsOnceWhenHighOutputHasDrained) {
   options_.high_watermark_bytes = 4;
+  Reopen();
   faults_.set_max_send_bytes(3);
   stream().output() += "0123456789";
   stream().Flush();
@@ -437,6 +439,7 @@ TEST_P(StreamTest, TellsOnceWhenHighOutputHasDrained) {
 
 TEST_P(StreamTest, TellsNothingWhenLowOutputHasDrained) {
   options_.high_watermark_bytes = 4;
+  Reopen();
   faults_.set_max_send_bytes(1);
   stream().output() += "abc";
   stream().Flush();
@@ -447,6 +450,7 @@ TEST_P(StreamTest, TellsNothingWhenLowOutputHasDrained) {
 
 TEST_P(StreamTest, AProducerThatWaitsForTheDrainSendsEverything) {
   options_.high_watermark_bytes = 1'000;
+  Reopen();
   const std::string bytes = Pattern(100'000);
   size_t produced = 0;
   const auto produce = [&] {
@@ -467,6 +471,7 @@ TEST_P(StreamTest, AProducerThatWaitsForTheDrainSendsEverything) {
 
 TEST_P(StreamTest, WhatADrainWritesWaitsForItsTurn) {
   options_.high_watermark_bytes = 1;
+  Reopen();
   server_.on_output_drained = [&] { stream().output() += "more"; };
   stream().output() += "first";
   stream().Flush();
@@ -671,7 +676,7 @@ TEST_P(StreamTest, LeavesEpollBeforeItCloses) {
 TEST_P(StreamTest, AStreamThatCannotBeWatchedIsClosed) {
   Pair pair = MakePair();
   Server server;
-  Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), server);
+  Stream stream(buffers(), Socket(kernel_, pair.near.Release()), server);
   faults_.FailNext(SyscallKind::kEpollCtl, ENOSPC);
   EXPECT_EQ(stream.Start().message(), "epoll_ctl: No space left on device");
   EXPECT_FALSE(stream.is_open());
@@ -813,6 +818,7 @@ TEST_P(StreamTest, PausedAgainBeforeTheNextIterationItPresentsNothing) {
 
 TEST_P(StreamTest, ResumedFromItsDrainItPresentsWhatWasKept) {
   options_.high_watermark_bytes = 1;
+  Reopen();
   server_.on_input = [&](absl::string_view) {
     stream().PauseInput();
     stream().output() += "answer";
@@ -844,11 +850,14 @@ TEST_P(StreamTest, PausedItTellsAHangUpOnceAndDoesNotSpin) {
   EXPECT_EQ(server_.ends_of_input, 0);
 }
 
-TEST_P(StreamTest, PausedItTellsTheEndOfInputWhenResumed) {
+TEST_P(StreamTest, PausedItReportsThatThePeerHasFinished) {
   stream().PauseInput();
   client_.Write("last");
   client_.ShutdownWrite();
+  ASSERT_TRUE(RunUntil([&] { return server_.peer_finishes > 0; }));
+  // Once, although it holds.
   EXPECT_TRUE(IsIdle());
+  EXPECT_EQ(server_.peer_finishes, 1);
   EXPECT_EQ(server_.ends_of_input, 0);
   stream().ResumeInput();
   ASSERT_TRUE(RunUntil([&] { return server_.ends_of_input > 0; }));
@@ -972,6 +981,7 @@ TEST_P(StreamOwnerTest, GoesWithTheEndOfInput) {
 
 TEST_P(StreamOwnerTest, GoesWithTheDrain) {
   options_.high_watermark_bytes = 1;
+  Reopen();
   server_.on_output_drained = Leave();
   stream().output() += "x";
   stream().Flush();
@@ -1007,7 +1017,7 @@ TEST_P(StreamDeathTest, AHandlerThatConsumesMoreThanItGotIsABug) {
     void OnClosed(Stream::CloseReason, int, uint64_t) override {}
   } greedy;
   Pair pair = MakePair();
-  Stream stream(*buffers_, Socket(kernel_, pair.near.Release()), greedy);
+  Stream stream(buffers(), Socket(kernel_, pair.near.Release()), greedy);
   ASSERT_TRUE(stream.Start().ok());
   pair.far.Write("x");
   // A reactor does not survive a fork: the test runs anew.

@@ -319,6 +319,12 @@ std::unique_ptr<Router> MakeRouter(ErrandBook& book) {
   std::vector<Route> routes;
   routes.push_back({"/", {Method::kGet}, Fixed("ha?\n")});
   routes.push_back({"/big", {Method::kGet}, Fixed(EmbeddedBig())});
+  // The same, and each response has bytes of its own.
+  routes.push_back(
+      {"/made", {Method::kGet}, Calls([](const Request&, Responder responder) {
+         std::move(responder).Send(
+             {.head = PlainHead(), .body = EmbeddedBig()});
+       })});
   routes.push_back({"/late/{ms}",
                     {Method::kGet, Method::kPost},
                     Calls([&book](const Request& request, Responder responder) {

@@ -88,6 +88,15 @@ INSTANTIATE_TEST_SUITE_P(Kernels, ServerFilesTest,
                          testing::ValuesIn(KernelsUnderTest()),
                          KernelUnderTestName);
 
+// A second may end between two responses.
+std::vector<std::pair<std::string, std::string>> WithoutDate(
+    const ReceivedResponse& response) {
+  auto fields = response.fields;
+  std::erase_if(fields,
+                [](const auto& field) { return field.first == "Date"; });
+  return fields;
+}
+
 TEST_P(ServerFilesTest, SendsFilesOfEverySize) {
   TestClient client = Connect();
   for (const size_t bytes : {0, 1, 4096, 16383, 16384, 65536, 65537, 1 << 20}) {
@@ -105,7 +114,7 @@ TEST_P(ServerFilesTest, SendsFilesOfEverySize) {
 
     client.Write(absl::StrCat("HEAD ", path, " HTTP/1.1\r\nHost: a\r\n\r\n"));
     const ReceivedResponse head = client.ReadResponse(ExpectBody::kNo);
-    EXPECT_EQ(head.fields, whole.fields);
+    EXPECT_EQ(WithoutDate(head), WithoutDate(whole));
 
     client.Write(Get(path, "If-None-Match: *\r\n"));
     const ReceivedResponse not_modified = client.ReadResponse(ExpectBody::kNo);

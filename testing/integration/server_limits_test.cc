@@ -23,6 +23,7 @@
 #include "httpd/server/http_server.h"
 #include "httpd/server/request.h"
 #include "httpd/server/responder.h"
+#include "httpd/server/response.h"
 #include "httpd/server/response_stream.h"
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
@@ -51,6 +52,14 @@ class LimitsTest : public ServerTest {
       all += gauge.Read();
     }
     return all;
+  }
+};
+
+// A mebibyte that is made for each request.
+class MadeHandler final : public Handler {
+ public:
+  void Handle(const Request&, Responder responder) override {
+    std::move(responder).Send({.body = std::string(1 << 20, 'm')});
   }
 };
 
@@ -258,13 +267,14 @@ TEST_P(LimitsTest, R11HeadsAreReadUpToTheLimitWhateverItIs) {
 }
 
 TEST_P(LimitsTest, WhoDoesNotReadIsShed) {
+  AddRoute({"/made", {http::Method::kGet}, std::make_unique<MadeHandler>()});
   options_.max_buffered_bytes = 1'500'000;
   TestClient first = Connect();
   TestClient second = Connect();
-  first.Write(Get("/big"));
+  first.Write(Get("/made"));
   LetServerWork();
   EXPECT_GT(server().buffered_bytes(), 100'000u);
-  second.Write(Get("/big") + Get("/big"));
+  second.Write(Get("/made") + Get("/made"));
   LetServerWork();
   EXPECT_LE(server().buffered_bytes(), 1'500'000u);
   EXPECT_LE(server().connection_count(), 2u);

@@ -385,10 +385,14 @@ TEST_P(ServerRequestsTest, R13TheAnswerWaitsForTheWholeBody) {
   EXPECT_EQ(client.ReadResponse().body, "thanks\n");
 }
 
-TEST_P(ServerRequestsTest, R13LargeBodiesAreRead) {
-  TestClient client = Connect();
+TEST_P(ServerRequestsTest, R13ALargeBodyIsAnsweredFirst) {
+  TestClient client = ConnectTcp();
   client.Write(Post("/form", std::string(options_.max_body_bytes, 'a')));
-  EXPECT_EQ(client.ReadResponse().body, "thanks\n");
+  const ReceivedResponse response = client.ReadResponse();
+  EXPECT_EQ(response.body, "thanks\n");
+  EXPECT_EQ(response.Field("Connection"), "close");
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
 }
 
 // A POST of chunks, as they stand.

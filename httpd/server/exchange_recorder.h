@@ -1,0 +1,67 @@
+// Counts and reports what became of requests.
+#ifndef POLLUX_HTTPD_SERVER_EXCHANGE_RECORDER_H_
+#define POLLUX_HTTPD_SERVER_EXCHANGE_RECORDER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "httpd/server/exchange_observer.h"
+#include "httpd/server/server_statistics.h"
+#include "reactor/monotonic_time.h"
+#include "reactor/reactor.h"
+
+namespace pollux {
+
+// Records each request that is over in the statistics and, where there is an
+// observer, reports it.
+//
+// Durations are true even if a handler blocked the loop, whose own clock stands
+// still meanwhile. For that the clock is read once for all requests that one
+// event finished, and with an observer, who is given the duration at once, for
+// each of them.
+//
+// Owned by an HttpServer, which reactor and statistics must outlive. Reactor's
+// thread only. Nothing fails, and nothing is allocated after the creation.
+class ExchangeRecorder {
+ public:
+  // `observer` may be null.
+  ExchangeRecorder(Reactor& reactor, ServerStatistics& statistics,
+                   ExchangeObserver* observer);
+  ExchangeRecorder(const ExchangeRecorder&) = delete;
+  ExchangeRecorder& operator=(const ExchangeRecorder&) = delete;
+
+  bool is_observed() const { return observer_ != nullptr; }
+
+  // Counts a request for the route with the index `route`, whose head was
+  // complete at `begun_at`. `status` as in ExchangeRecord.
+  void Count(size_t route, int status, MonotonicTime begun_at,
+             uint64_t sent_bytes);
+
+  // Reports the request that was counted last. Only if is_observed(); the
+  // duration of `record` is set here.
+  void Report(ExchangeRecord& record);
+
+  // What was counted took until now.
+  void Flush() {
+    if (!unfinished_.empty()) (void)FinishDurations();
+  }
+
+ private:
+  struct Unfinished {
+    size_t route;
+    MonotonicTime begun_at;
+  };
+
+  MonotonicTime FinishDurations();
+
+  Reactor& reactor_;
+  ServerStatistics& statistics_;
+  ExchangeObserver* const observer_;
+  // Counted, and their durations are not known yet.
+  std::vector<Unfinished> unfinished_;
+};
+
+}  // namespace pollux
+
+#endif  // POLLUX_HTTPD_SERVER_EXCHANGE_RECORDER_H_

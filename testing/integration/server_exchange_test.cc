@@ -1,0 +1,777 @@
+// One request, one final response, one record: whatever the client, the handler
+// or the server does meanwhile.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "httpd/http/request_head.h"
+#include "httpd/server/body_receiver.h"
+#include "httpd/server/exchange_observer.h"
+#include "httpd/server/handler.h"
+#include "httpd/server/http_server.h"
+#include "httpd/server/request.h"
+#include "httpd/server/responder.h"
+#include "httpd/server/response.h"
+#include "httpd/server/response_stream.h"
+#include "httpd/server/router.h"
+#include "httpd/server/server_statistics.h"
+#include "reactor/histogram.h"
+#include "reactor/net/socket.h"
+#include "reactor/reactor.h"
+#include "reactor/timer.h"
+#include "testing/fake_kernel.h"
+#include "testing/integration/server_fixture.h"
+#include "testing/integration/test_client.h"
+#include "testing/kernel_under_test.h"
+
+namespace pollux {
+namespace {
+
+using http::Method;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class FunctionHandler final : public Handler {
+ public:
+  using Function = absl::AnyInvocable<void(const Request&, Responder)>;
+  explicit FunctionHandler(Function handle) : handle_(std::move(handle)) {}
+  void Handle(const Request& request, Responder responder) override {
+    handle_(request, std::move(responder));
+  }
+
+ private:
+  Function handle_;
+};
+
+// What an observer is told, kept.
+class StatusRecorder final : public ExchangeObserver {
+ public:
+  void OnExchange(const ExchangeRecord& record) override {
+    statuses.push_back(record.status);
+    targets.emplace_back(record.target);
+    durations.push_back(record.duration);
+  }
+  std::vector<int> statuses;
+  std::vector<std::string> targets;
+  std::vector<absl::Duration> durations;
+};
+
+// Keeps the streams that it begins until the test finishes them.
+class StreamsHandler final : public Handler, private ResponseStream::Producer {
+ public:
+  void Handle(const Request& request, Responder responder) override {
+    if (receives_body) responder.ReceiveBody(std::make_unique<Receiver>(*this));
+    if (responds_late) {
+      responders.push_back(std::move(responder));
+      return;
+    }
+    (void)request;
+    Begin(std::move(responder));
+  }
+
+  void Begin(Responder responder) {
+    streams.push_back(std::move(responder).Stream({}, *this));
+  }
+
+  void FinishAll() {
+    while (!streams.empty()) {
+      ResponseStream stream = std::move(streams.front());
+      streams.erase(streams.begin());
+      std::move(stream).Finish();
+    }
+  }
+
+  bool receives_body = false;
+  bool responds_late = false;
+  std::vector<Responder> responders;
+  std::vector<ResponseStream> streams;
+  std::string received;
+  int body_ends = 0;
+  int abandoned = 0;
+
+ private:
+  class Receiver final : public BodyReceiver {
+   public:
+    explicit Receiver(StreamsHandler& handler) : handler_(handler) {}
+    void OnBody(absl::string_view bytes) override {
+      handler_.received.append(bytes);
+    }
+    void OnBodyEnd() override { ++handler_.body_ends; }
+
+   private:
+    StreamsHandler& handler_;
+  };
+
+  void OnWritable() override {}
+  void OnAbandoned() override { ++abandoned; }
+};
+
+// Also: /stream, GET and POST, which streams (StreamsHandler).
+class ExchangeTest : public ServerTest {
+ protected:
+  ExchangeTest() {
+    auto streams = std::make_unique<StreamsHandler>();
+    streams_ = streams.get();
+    AddRoute({"/stream", {Method::kGet, Method::kPost}, std::move(streams)});
+    options_.observer = &observer_;
+  }
+
+  void AddHandler(std::string path, FunctionHandler::Function handle) {
+    AddRoute({.path = std::move(path),
+              .methods = {Method::kGet, Method::kPost},
+              .handler = std::make_unique<FunctionHandler>(std::move(handle))});
+  }
+
+  // What the client has got, once the server rests.
+  std::string Read(TestClient& client) {
+    LetServerWork();
+    return client.ReadAvailable();
+  }
+
+  bool RunFor(absl::Duration time) {
+    bool is_over = false;
+    Timer timer(*reactor_, [&] { is_over = true; });
+    timer.ArmAfter(time);
+    return RunUntil([&] { return is_over; });
+  }
+
+  StatusRecorder observer_;
+  // Owned by the router.
+  StreamsHandler* streams_ = nullptr;
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ExchangeTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+std::string PostHead(absl::string_view path, absl::string_view fields) {
+  return absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: a\r\n", fields,
+                      "\r\n");
+}
+
+constexpr absl::string_view kExpect = "Expect: 100-continue\r\n";
+constexpr absl::string_view kFive = "Content-Length: 5\r\n";
+constexpr absl::string_view kChunks = "Transfer-Encoding: chunked\r\n";
+
+size_t Count(absl::string_view text, absl::string_view part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != absl::string_view::npos;
+       at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+// Interim responses.
+
+TEST_P(ExchangeTest, SendsNo100InsideAStreamedResponse) {
+  TestClient client = Connect();
+  client.Write(PostHead("/stream", absl::StrCat(kExpect, kFive)));
+  EXPECT_THAT(Read(client), AllOf(StartsWith("HTTP/1.1 200"),
+                                  Not(HasSubstr("100 Continue"))));
+  streams_->streams[0].Write("text");
+  streams_->FinishAll();
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("4\r\ntext\r\n0\r\n\r\n"));
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_THAT(observer_.statuses, ElementsAre(200));
+}
+
+TEST_P(ExchangeTest, AnnouncesTheEndWhereABodyWasNotAskedFor) {
+  TestClient client = Connect();
+  client.Write(PostHead("/stream", absl::StrCat(kExpect, kFive)));
+  EXPECT_THAT(Read(client), HasSubstr("Connection: close\r\n"));
+}
+
+TEST_P(ExchangeTest, SendsA100BeforeAStreamThatWantsTheBody) {
+  streams_->receives_body = true;
+  TestClient client = Connect();
+  client.Write(PostHead("/stream", absl::StrCat(kExpect, kFive)));
+  const std::string begun = Read(client);
+  EXPECT_THAT(begun, StartsWith("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"));
+  EXPECT_EQ(Count(begun, "100 Continue"), 1u);
+  client.Write("hello" + Get("/1"));
+  LetServerWork();
+  EXPECT_EQ(streams_->received, "hello");
+  EXPECT_EQ(streams_->body_ends, 1);
+  streams_->FinishAll();
+  EXPECT_THAT(Read(client), EndsWith("\r\n\r\n1"));
+}
+
+TEST_P(ExchangeTest, SendsA100BeforeAStreamThatBeginsLate) {
+  streams_->responds_late = true;
+  streams_->receives_body = true;
+  AddHandler("/paused", [&](const Request& request, Responder responder) {
+    responder.PauseBody();
+    streams_->Handle(request, std::move(responder));
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/paused", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Read(client), "");
+  // The pause ends with the stream, so the body is asked for first.
+  streams_->Begin(std::move(streams_->responders[0]));
+  EXPECT_THAT(Read(client),
+              StartsWith("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"));
+  client.Write("hello");
+  LetServerWork();
+  EXPECT_EQ(streams_->received, "hello");
+  streams_->FinishAll();
+  EXPECT_THAT(Read(client), EndsWith("0\r\n\r\n"));
+  client.Write(Get("/2"));
+  EXPECT_EQ(client.ReadResponse().body, "2");
+}
+
+// A stream that is complete before the body is.
+
+class FinishedStreamTest : public ExchangeTest {
+ protected:
+  // Has got a whole streamed response, and has not sent its whole body.
+  TestClient ConnectAndFinish(absl::string_view fields) {
+    TestClient client = ConnectTcp();
+    client.Write(PostHead("/stream", fields));
+    LetServerWork();
+    streams_->streams[0].Write("text");
+    streams_->FinishAll();
+    EXPECT_THAT(Read(client), EndsWith("4\r\ntext\r\n0\r\n\r\n"));
+    return client;
+  }
+
+  void ExpectNothingMore(TestClient& client) {
+    EXPECT_EQ(client.ReadToEnd(), "");
+    EXPECT_EQ(client.error(), 0);
+    EXPECT_THAT(observer_.statuses, ElementsAre(200));
+    EXPECT_THAT(observer_.targets, ElementsAre("/stream"));
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, FinishedStreamTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(FinishedStreamTest, IsFlushedWhileTheBodyIsRead) {
+  TestClient client = ConnectAndFinish(kFive);
+  client.Write("hello" + Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
+TEST_P(FinishedStreamTest, IsTheOnlyResponseBeforeABadChunk) {
+  TestClient client = ConnectAndFinish(kChunks);
+  client.Write("no size\r\n");
+  ExpectNothingMore(client);
+}
+
+TEST_P(FinishedStreamTest, IsTheOnlyResponseBeforeTheEndOfInput) {
+  TestClient client = ConnectAndFinish(kFive);
+  client.Write("hel");
+  client.FinishWriting();
+  ExpectNothingMore(client);
+}
+
+TEST_P(FinishedStreamTest, IsTheOnlyResponseBeforeTheBodysDeadline) {
+  options_.body_timeout = absl::Milliseconds(20);
+  TestClient client = ConnectAndFinish(kFive);
+  client.Write("hel");
+  ExpectNothingMore(client);
+}
+
+TEST_P(FinishedStreamTest, IsTheOnlyResponseBeforeTooLongABody) {
+  options_.max_body_bytes = 1000;
+  TestClient client = ConnectAndFinish(kChunks);
+  client.Write("3e9\r\n");
+  ExpectNothingMore(client);
+}
+
+TEST_P(FinishedStreamTest, EndsAfterTooMuchThatNobodyReceives) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = ConnectAndFinish(kChunks);
+  client.Write("3e8\r\n" + std::string(1000, 'a') + "\r\n");
+  EXPECT_EQ(Read(client), "");
+  client.Write("1\r\na\r\n");
+  ExpectNothingMore(client);
+}
+
+// A response that is held for the body.
+
+TEST_P(ExchangeTest, AResponseGoesBeforeABodyThatIsTooLongToDiscard) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/form", "Content-Length: 1001\r\n"));
+  const ReceivedResponse response = client.ReadResponse();
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.Field("Connection"), "close");
+  // What the client goes on sending is never read as a request.
+  client.Write(std::string(1001, 'a') + Get("/1"));
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_THAT(observer_.statuses, ElementsAre(200));
+}
+
+TEST_P(ExchangeTest, AResponseGoesBeforeChunksThatAreTooLongToDiscard) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/nowhere", kChunks) + "3e8\r\n" +
+               std::string(1000, 'a') + "\r\n");
+  EXPECT_EQ(Read(client), "");
+  client.Write("1\r\na\r\n");
+  EXPECT_EQ(client.ReadResponse().status, 404);
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
+}
+
+TEST_P(ExchangeTest, ABodyWithinTheLimitIsDiscardedBeforeTheResponse) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = Connect();
+  client.Write(Post("/form", std::string(1000, 'a')) + Get("/1"));
+  EXPECT_EQ(client.ReadResponses(2)[1].body, "1");
+}
+
+TEST_P(ExchangeTest, ABodyThatNobodyReceivesWaitsForALateResponse) {
+  options_.max_discarded_body_bytes = 100'000;
+  options_.body_timeout = absl::Milliseconds(5);
+  TestClient client = ConnectTcp();
+  const std::string request = Post("/late", std::string(900'000, 'a'));
+  const size_t sent = client.WriteSome(request);
+  LetServerWork();
+  // No deadline runs for a client that is made to wait.
+  ASSERT_TRUE(RunFor(absl::Milliseconds(30)));
+  EXPECT_LE(server().statistics().received_bytes.Read(), 300'000u);
+  EXPECT_EQ(client.ReadAvailable(), "");
+  AnswerLate();
+  const ReceivedResponse response = client.ReadResponse();
+  EXPECT_EQ(response.body, "late\n");
+  EXPECT_EQ(response.Field("Connection"), "close");
+  client.Write(absl::string_view(request).substr(sent));
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
+}
+
+// A response that is cut off.
+
+TEST_P(ExchangeTest, ACutStreamLeavesEarlierResponsesIntact) {
+  AddHandler("/cut", [this](const Request&, Responder responder) {
+    streams_->Begin(std::move(responder));
+    streams_->streams.back().Write("begun");
+    streams_->streams.clear();
+  });
+  TestClient client = ConnectTcp();
+  // Unread input would make a close a reset.
+  client.Write(Get("/1") + Get("/cut") + Get("/2"));
+  const std::string received = client.ReadToEnd();
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_THAT(received, HasSubstr("\r\n\r\n1HTTP/1.1 200 OK"));
+  EXPECT_THAT(received, EndsWith("5\r\nbegun\r\n"));
+  EXPECT_THAT(observer_.statuses, ElementsAre(200, 200));
+}
+
+TEST_P(ExchangeTest, ACutStreamThatTheConnectionsEndWouldCompleteIsReset) {
+  TestClient client = ConnectTcp();
+  client.Write("GET /stream HTTP/1.0\r\n\r\n");
+  LetServerWork();
+  streams_->streams[0].Write("begun");
+  EXPECT_THAT(Read(client), EndsWith("\r\n\r\nbegun"));
+  streams_->streams.clear();
+  (void)client.ReadToEnd();
+  EXPECT_EQ(client.error(), ECONNRESET);
+}
+
+TEST_P(ExchangeTest, ABadBodyCutsTheStreamThatReceivesIt) {
+  streams_->receives_body = true;
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/stream", kChunks));
+  LetServerWork();
+  streams_->streams[0].Write("begun");
+  client.Write("bad\n");
+  const std::string received = client.ReadToEnd();
+  EXPECT_THAT(received, EndsWith("5\r\nbegun\r\n"));
+  EXPECT_EQ(Count(received, "HTTP/1.1"), 1u);
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_EQ(streams_->abandoned, 1);
+  EXPECT_EQ(streams_->body_ends, 0);
+  EXPECT_THAT(observer_.statuses, ElementsAre(200));
+}
+
+// Calls from inside of handlers.
+
+TEST_P(ExchangeTest, AHandlerMayDrainWhileFirstRequestsWait) {
+  first_read_ = HttpServer::FirstRead::kAtOnce;
+  int drained = 0;
+  AddHandler("/drain", [&](const Request& request, Responder responder) {
+    server().Drain([&] { ++drained; });
+    // The head is still this request's.
+    std::move(responder).Send(
+        Response{.body = std::string(request.field("X"))});
+  });
+  // Both wait in the backlog; the second is accepted by the drain.
+  TestClient first = StartToConnectTcp();
+  first.Write(Get("/drain", "X: the first's\r\n"));
+  LetServerWork();
+  EXPECT_EQ(first.ReadResponse().body, "the first's");
+  EXPECT_TRUE(RunUntil([&] { return drained > 0; }));
+
+  DestroyServer();
+}
+
+TEST_P(ExchangeTest, AHandlerMayServeAConnectionAtOnce) {
+  std::optional<Socket> another;
+  AddHandler("/serve", [&](const Request& request, Responder responder) {
+    server().Serve(*std::move(another), HttpServer::FirstRead::kAtOnce);
+    std::move(responder).Send(
+        Response{.body = std::string(request.field("X"))});
+  });
+  std::array<int, 2> sockets = {-1, -1};
+  ASSERT_TRUE(kernel_
+                  ->SocketPair(AF_UNIX,
+                               SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                               sockets)
+                  .ok());
+  another.emplace(counted_kernel_, sockets[1]);
+  TestClient other(*kernel_, *reactor_, sockets[0]);
+  other.Write(Get("/7", "X: the other's\r\n"));
+  TestClient client = Connect();
+  client.Write(Get("/1") + Get("/serve", "X: mine\r\n") + Get("/2"));
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(3);
+  EXPECT_EQ(responses[0].body, "1");
+  EXPECT_EQ(responses[1].body, "mine");
+  EXPECT_EQ(responses[2].body, "2");
+  EXPECT_EQ(other.ReadResponse().body, "7");
+}
+
+TEST_P(ExchangeTest, AConnectionThatIsServedMakesNoRoomForAnother) {
+  options_.max_connections = 1;
+  std::optional<Socket> another;
+  AddHandler("/serve", [&](const Request&, Responder responder) {
+    server().Serve(*std::move(another));
+    std::move(responder).Send(Response{.body = "served"});
+  });
+  std::array<int, 2> sockets = {-1, -1};
+  ASSERT_TRUE(kernel_
+                  ->SocketPair(AF_UNIX,
+                               SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                               sockets)
+                  .ok());
+  another.emplace(counted_kernel_, sockets[1]);
+  TestClient other(*kernel_, *reactor_, sockets[0]);
+  TestClient client = Connect();
+  client.Write(Get("/serve"));
+  EXPECT_EQ(client.ReadResponse().body, "served");
+  EXPECT_EQ(other.ReadResponse().status, 503);
+}
+
+// Clients that send everything before they read.
+
+TEST_P(ExchangeTest, AClientMaySendEverythingBeforeItReads) {
+  // More than both kernels buffer.
+  const std::string body(6'000'000, 'a');
+  options_.max_body_bytes = body.size();
+  AddHandler("/copy", [this](const Request&, Responder responder) {
+    class Copier final : public BodyReceiver {
+     public:
+      explicit Copier(StreamsHandler& streams) : streams_(streams) {}
+      void OnBody(absl::string_view bytes) override {
+        streams_.streams[0].Write(bytes);
+      }
+      void OnBodyEnd() override { streams_.FinishAll(); }
+
+     private:
+      StreamsHandler& streams_;
+    };
+    responder.ReceiveBody(std::make_unique<Copier>(*streams_));
+    streams_->Begin(std::move(responder));
+  });
+  TestClient client = ConnectTcp();
+  client.Write(Post("/copy", body));
+  const std::string received = client.ReadAvailable();
+  EXPECT_THAT(received, StartsWith("HTTP/1.1 200"));
+  std::string rest;
+  EXPECT_TRUE(RunUntil([&] {
+    rest += client.ReadAvailable();
+    return absl::EndsWith(rest, "\r\n0\r\n\r\n");
+  }));
+  EXPECT_GE(received.size() + rest.size(), body.size());
+}
+
+TEST_P(ExchangeTest, ABodyThatNobodyReceivesIsReadWhileTheResponseWaits) {
+  options_.max_body_bytes = 6'000'000;
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/stream", "Content-Length: 6000000\r\n"));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(9'000'000, 's'));
+  LetServerWork();
+  EXPECT_TRUE(streams_->streams[0].ShouldPause());
+  client.Write(std::string(6'000'000, 'a'));
+  LetServerWork();
+  EXPECT_GE(server().statistics().received_bytes.Read(), 6'000'000u);
+  streams_->FinishAll();
+}
+
+// Clients that leave.
+
+class LeavingClientTest : public ExchangeTest {
+ protected:
+  LeavingClientTest() { options_.half_close_timeout = absl::Milliseconds(50); }
+
+  // Has asked for /late, to whose handler `abandoned_` belongs.
+  TestClient ConnectAndAsk() {
+    TestClient client = ConnectTcp();
+    client.Write(Get("/late"));
+    LetServerWork();
+    late_->waiting[0].OnAbandoned([this] { ++abandoned_; });
+    return client;
+  }
+
+  int abandoned_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, LeavingClientTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(LeavingClientTest, IsNoticedWhileItsRequestIsWorkedOn) {
+  TestClient client = ConnectAndAsk();
+  client.Close();
+  EXPECT_TRUE(RunUntil([&] { return abandoned_ > 0; }));
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_THAT(observer_.statuses, ElementsAre(499));
+  EXPECT_THAT(observer_.targets, ElementsAre("/late"));
+  EXPECT_EQ(server().statistics().cancelled_requests.Read(), 1u);
+}
+
+TEST_P(LeavingClientTest, IsNoticedWithMoreRequestsUnread) {
+  TestClient client = ConnectAndAsk();
+  client.Write(Get("/1"));
+  client.Close();
+  EXPECT_TRUE(RunUntil([&] { return abandoned_ > 0; }));
+  EXPECT_THAT(observer_.statuses, ElementsAre(499));
+}
+
+TEST_P(LeavingClientTest, IsRecordedWhenItResets) {
+  TestClient client = ConnectAndAsk();
+  client.Reset();
+  EXPECT_TRUE(RunUntil([&] { return abandoned_ > 0; }));
+  EXPECT_THAT(observer_.statuses, ElementsAre(499));
+}
+
+TEST_P(LeavingClientTest, IsNoticedWhileItsStreamIsSilent) {
+  TestClient client = ConnectTcp();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  client.Close();
+  EXPECT_TRUE(RunUntil([&] { return streams_->abandoned > 0; }));
+  EXPECT_THAT(observer_.statuses, ElementsAre(200));
+}
+
+TEST_P(LeavingClientTest, IsNoticedWhileItsBodyIsPaused) {
+  int abandoned = 0;
+  std::optional<Responder> kept;
+  AddHandler("/pause", [&](const Request&, Responder responder) {
+    responder.PauseBody();
+    responder.OnAbandoned([&] { ++abandoned; });
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = ConnectTcp();
+  client.Write(Post("/pause", "hello"));
+  LetServerWork();
+  client.Close();
+  EXPECT_TRUE(RunUntil([&] { return abandoned > 0; }));
+  kept.reset();
+}
+
+TEST_P(LeavingClientTest, ThatOnlySendsNoMoreGetsAnEarlyResponse) {
+  options_.half_close_timeout = absl::Seconds(5);
+  TestClient client = ConnectAndAsk();
+  client.FinishWriting();
+  LetServerWork();
+  AnswerLate();
+  EXPECT_EQ(ParseResponses(client.ReadToEnd())[0].body, "late\n");
+  EXPECT_EQ(abandoned_, 0);
+}
+
+TEST_P(LeavingClientTest, ThatOnlySendsNoMoreIsWaitedForWhereTheServerMay) {
+  options_.half_close_timeout = absl::InfiniteDuration();
+  TestClient client = ConnectAndAsk();
+  client.FinishWriting();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(100)));
+  AnswerLate();
+  EXPECT_EQ(ParseResponses(client.ReadToEnd())[0].body, "late\n");
+  EXPECT_EQ(abandoned_, 0);
+}
+
+TEST_P(LeavingClientTest, ThatReadsItsStreamHasNotLeft) {
+  TestClient client = ConnectTcp();
+  client.Write(Get("/stream"));
+  client.FinishWriting();
+  LetServerWork();
+  for (int i = 0; i < 10; ++i) {
+    streams_->streams[0].Write("event\n");
+    ASSERT_TRUE(RunFor(absl::Milliseconds(20)));
+    (void)client.ReadAvailable();
+  }
+  EXPECT_EQ(streams_->abandoned, 0);
+  streams_->FinishAll();
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("0\r\n\r\n"));
+}
+
+TEST_P(LeavingClientTest, IsNotRecordedAsLeftWhenTheServerCloses) {
+  TestClient client = ConnectAndAsk();
+  DestroyServer();
+  EXPECT_THAT(observer_.statuses, ElementsAre(0));
+  EXPECT_EQ(abandoned_, 1);
+}
+
+// A handler's time.
+
+TEST_P(ExchangeTest, AHandlerThatTakesTooLongIs503) {
+  options_.handler_timeout = absl::Milliseconds(20);
+  TestClient client = Connect();
+  client.Write(Get("/late") + Get("/1"));
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
+  EXPECT_EQ(responses[0].status, 503);
+  EXPECT_EQ(responses[0].Field("Connection"), "");
+  EXPECT_EQ(responses[1].body, "1");
+  EXPECT_TRUE(late_->waiting[0].abandoned());
+  EXPECT_THAT(observer_.statuses, ElementsAre(503, 200));
+  EXPECT_EQ(server()
+                .statistics()
+                .timeouts[static_cast<size_t>(TimeoutKind::kHandler)]
+                .Read(),
+            1u);
+  AnswerLate();
+  EXPECT_EQ(Read(client), "");
+}
+
+TEST_P(ExchangeTest, AHandlerThatPausesABodyForTooLongIs503) {
+  options_.handler_timeout = absl::Milliseconds(20);
+  std::optional<Responder> kept;
+  AddHandler("/pause", [&](const Request&, Responder responder) {
+    responder.PauseBody();
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/pause", kFive));
+  const ReceivedResponse response = client.ReadResponse();
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.Field("Connection"), "close");
+  EXPECT_TRUE(kept->abandoned());
+  kept.reset();
+}
+
+TEST_P(ExchangeTest, AStreamThatHasBegunIsNotTimed) {
+  options_.handler_timeout = absl::Milliseconds(10);
+  TestClient client = Connect();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(40)));
+  streams_->FinishAll();
+  EXPECT_THAT(Read(client), EndsWith("0\r\n\r\n"));
+}
+
+// Memory.
+
+TEST_P(ExchangeTest, HeldResponsesCountAsMemory) {
+  AddHandler("/made", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(50'000, 'm')});
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/made", kFive));
+  LetServerWork();
+  EXPECT_GE(server().buffered_bytes(), 50'000u);
+  client.Write("hello");
+  EXPECT_EQ(client.ReadResponse().body.size(), 50'000u);
+  LetServerWork();
+  EXPECT_EQ(server().buffered_bytes(), 0u);
+}
+
+TEST_P(ExchangeTest, BytesThatAHandlerHoldsAreLookedAtAtOnce) {
+  options_.max_buffered_bytes = 10'000;
+  TestClient client = ConnectTcp();
+  client.Write(Get("/late"));
+  LetServerWork();
+  late_->waiting[0].HoldBytes(20'000);
+  EXPECT_EQ(client.ReadResponse().status, 503);
+  EXPECT_TRUE(late_->waiting[0].abandoned());
+}
+
+TEST_P(ExchangeTest, ALargeFixedBodyIsSharedByItsReaders) {
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(ConnectTcp());
+    clients.back().Write(Get("/big") + Get("/big") + Get("/big"));
+  }
+  LetServerWork();
+  EXPECT_LT(server().buffered_bytes(), 100'000u);
+  for (TestClient& client : clients) {
+    const std::vector<ReceivedResponse> responses = client.ReadResponses(3);
+    EXPECT_EQ(responses[2].body, std::string(1 << 20, 'b'));
+  }
+}
+
+TEST_P(ExchangeTest, HeadOfALargeFixedBodyHasItsLength) {
+  TestClient client = Connect();
+  client.Write("HEAD /big HTTP/1.1\r\nHost: a\r\n\r\n" + Get("/1"));
+  const ReceivedResponse head = client.ReadResponse(ExpectBody::kNo);
+  EXPECT_EQ(head.Field("Content-Length"), absl::StrCat(1 << 20));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
+// Time.
+
+class DurationTest : public ExchangeTest {
+ protected:
+  // As a handler does that blocks the loop.
+  void Block(absl::Duration time) {
+    VirtualTime& clock = dynamic_cast<FakeKernel&>(*kernel_).world().time();
+    clock.AdvanceTo(clock.Now() + time);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, DurationTest, testing::Values(FakeUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(DurationTest, ShowsAHandlerThatBlocks) {
+  AddHandler("/slow", [this](const Request&, Responder responder) {
+    Block(absl::Seconds(2));
+    std::move(responder).SendStatus(404);
+  });
+  TestClient client = Connect();
+  client.Write(Get("/slow") + Get("/1"));
+  client.ReadResponses(2);
+  EXPECT_GE(observer_.durations[0], absl::Seconds(2));
+  EXPECT_LT(observer_.durations[0], absl::Seconds(3));
+}
+
+TEST_P(DurationTest, ShowsAHandlerThatBlocksInTheHistogramToo) {
+  options_.observer = nullptr;
+  AddHandler("/slow", [this](const Request&, Responder responder) {
+    Block(absl::Seconds(2));
+    std::move(responder).SendStatus(404);
+  });
+  TestClient client = Connect();
+  client.Write(Get("/slow"));
+  client.ReadResponse();
+  uint64_t slow = 0;
+  for (const RouteStatistics& route : server().statistics().routes) {
+    const Histogram::Snapshot latency = route.latency.Read();
+    slow += latency.count() - latency.CountAtMost(absl::Milliseconds(1500));
+  }
+  EXPECT_EQ(slow, 1u);
+}
+
+}  // namespace
+}  // namespace pollux
