@@ -248,8 +248,9 @@ class FinishedStreamTest : public ExchangeTest {
     client.Write(PostHead("/stream", fields));
     LetServerWork();
     streams_->streams[0].Write("text");
+    EXPECT_THAT(Read(client), EndsWith("4\r\ntext\r\n"));
     streams_->FinishAll();
-    EXPECT_THAT(Read(client), EndsWith("4\r\ntext\r\n0\r\n\r\n"));
+    EXPECT_EQ(Read(client), "0\r\n\r\n");
     return client;
   }
 
@@ -421,10 +422,12 @@ TEST_P(ExchangeTest, AHandlerMayDrainWhileFirstRequestsWait) {
   // Both wait in the backlog; the second is accepted by the drain.
   TestClient first = StartToConnectTcp();
   first.Write(Get("/drain", "X: the first's\r\n"));
-  LetServerWork();
+  TestClient second = StartToConnectTcp();
+  second.Write(Get("/7", "X: the second's, which is longer\r\n"));
   EXPECT_EQ(first.ReadResponse().body, "the first's");
+  EXPECT_EQ(second.ReadResponse().body, "7");
   EXPECT_TRUE(RunUntil([&] { return drained > 0; }));
-
+  // `drained` and the handler go before the server.
   DestroyServer();
 }
 
@@ -571,7 +574,8 @@ TEST_P(LeavingClientTest, IsRecordedWhenItResets) {
 TEST_P(LeavingClientTest, IsNoticedWhileItsStreamIsSilent) {
   TestClient client = ConnectTcp();
   client.Write(Get("/stream"));
-  LetServerWork();
+  // With nothing unread, so that its end is a FIN.
+  EXPECT_THAT(Read(client), StartsWith("HTTP/1.1 200"));
   client.Close();
   EXPECT_TRUE(RunUntil([&] { return streams_->abandoned > 0; }));
   EXPECT_THAT(observer_.statuses, ElementsAre(200));
