@@ -88,13 +88,17 @@ void ServerTest::TearDown() {
 
 HttpServer& ServerTest::server() {
   if (server_ == nullptr) {
-    router_ = Router::Create(std::move(routes_)).value();
+    if (router_ == nullptr)
+      router_ = Router::Create(std::move(routes_)).value();
     server_ = std::make_unique<HttpServer>(*reactor_, *router_, options_);
   }
   return *server_;
 }
 
-void ServerTest::DestroyServer() { server_ = nullptr; }
+void ServerTest::DestroyServer() {
+  server_ = nullptr;
+  listening_at_ = Address();
+}
 
 TestClient ServerTest::Connect() {
   std::array<int, 2> sockets = {-1, -1};

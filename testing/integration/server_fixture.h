@@ -88,6 +88,7 @@ class ServerTest : public testing::TestWithParam<KernelUnderTest> {
   void TearDown() override;
 
   HttpServer& server();
+  // The next use of it makes another one.
   void DestroyServer();
 
   // One more route; before the server starts.
