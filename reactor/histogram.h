@@ -29,10 +29,11 @@ class Histogram {
   void Record(absl::Duration duration) {
     RecordNanos(absl::ToInt64Nanoseconds(duration));
   }
-  void RecordNanos(int64_t nanos) {
+  // As if it were called `times` times.
+  void RecordNanos(int64_t nanos, uint64_t times = 1) {
     const uint64_t value = nanos > 0 ? static_cast<uint64_t>(nanos) : 0;
-    Add(buckets_[BucketOf(value)], 1);
-    Add(sum_nanos_, value);
+    Add(buckets_[BucketOf(value)], times);
+    Add(sum_nanos_, value * times);
   }
 
   // What was recorded, at one moment or nearly so.

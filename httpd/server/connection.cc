@@ -184,12 +184,13 @@ void Connection::LeaveEntry() {
 }
 
 void Connection::Settle() {
-  if (!IsEnding(phase()) && ReadsInput() == is_paused_) {
+  const bool reads_input = ReadsInput();
+  if (reads_input == is_paused_ && !IsEnding(phase())) {
     is_paused_ = !is_paused_;
     is_paused_ ? stream_.PauseInput() : stream_.ResumeInput();
   }
   NoteState();
-  const Deadline current = CurrentDeadline();
+  const Deadline current = CurrentDeadline(reads_input);
   if (exchange_.TakeDeadlineRestart() || current != armed_for_) {
     Arm(current, server_.reactor_.Now());
   }
@@ -213,10 +214,10 @@ void Connection::NoteState() {
 
 // The deadline.
 
-Deadline Connection::CurrentDeadline() const {
+Deadline Connection::CurrentDeadline(bool reads_input) const {
   return DeadlineFor(phase(),
                      {.is_in_head = parser_.in_progress(),
-                      .reads_input = ReadsInput(),
+                      .reads_input = reads_input,
                       .is_output_high = stream_.is_output_high(),
                       .has_unsent_output = stream_.unsent_bytes() > 0,
                       .has_client_finished = has_client_finished_},
@@ -312,7 +313,7 @@ void Connection::OnDeadline() {
     // All was sent, and nothing has reported it. A lingering end is the
     // stream's.
     if (IsEnding(phase())) return;
-    return Arm(CurrentDeadline(), since());
+    return Arm(CurrentDeadline(ReadsInput()), since());
   }
   if (armed_for_ == Deadline::kIdle && is_unsent) {
     return Arm(Deadline::kWrite, server_.reactor_.Now());

@@ -133,7 +133,7 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   void NoteState();
 
   // The deadline.
-  ConnectionDeadline CurrentDeadline() const;
+  ConnectionDeadline CurrentDeadline(bool reads_input) const;
   absl::Duration TimeoutOf(ConnectionDeadline deadline) const;
   uint64_t TakenBytes() const;
   uint64_t Progress() const;

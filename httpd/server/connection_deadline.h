@@ -53,10 +53,58 @@ struct DeadlineRules {
   bool writes_before_idle = true;
 };
 
+// It is the handler's turn: the client waits for it.
+constexpr ConnectionDeadline DeadlineWhileHandling(
+    const ConnectionProgress& progress, const DeadlineRules& rules,
+    ConnectionDeadline otherwise) {
+  if (progress.has_unsent_output) return ConnectionDeadline::kWrite;
+  if (progress.has_client_finished && rules.limits_half_closed) {
+    return ConnectionDeadline::kHalfClosed;
+  }
+  return otherwise;
+}
+
 // The deadline that a connection is under. A pure function.
-ConnectionDeadline DeadlineFor(ExchangePhase phase,
-                               const ConnectionProgress& progress,
-                               const DeadlineRules& rules);
+constexpr ConnectionDeadline DeadlineFor(ExchangePhase phase,
+                                         const ConnectionProgress& progress,
+                                         const DeadlineRules& rules) {
+  const ConnectionDeadline handler = rules.limits_handlers
+                                         ? ConnectionDeadline::kHandler
+                                         : ConnectionDeadline::kNone;
+  switch (phase) {
+    case ExchangePhase::kReadingHead:
+      if (progress.is_output_high) return ConnectionDeadline::kWrite;
+      if (progress.is_in_head) return ConnectionDeadline::kHead;
+      // Usually what is unsent now is sent when this event is over.
+      return progress.has_unsent_output && rules.writes_before_idle
+                 ? ConnectionDeadline::kWrite
+                 : ConnectionDeadline::kIdle;
+    case ExchangePhase::kReadingBody:
+      if (progress.reads_input) return ConnectionDeadline::kBody;
+      // Else the handler has paused the body, or nobody receives it and enough
+      // was discarded.
+      if (progress.is_output_high) return ConnectionDeadline::kWrite;
+      return DeadlineWhileHandling(progress, rules, handler);
+    case ExchangePhase::kHoldingResponse:
+    case ExchangePhase::kDiscardingBody:
+      return progress.reads_input ? ConnectionDeadline::kBody
+                                  : ConnectionDeadline::kWrite;
+    case ExchangePhase::kStreamingEarly:
+      return progress.reads_input ? ConnectionDeadline::kBody
+                                  : ConnectionDeadline::kUnreadStream;
+    case ExchangePhase::kHandling:
+      return DeadlineWhileHandling(progress, rules, handler);
+    case ExchangePhase::kStreaming:
+      return DeadlineWhileHandling(progress, rules, ConnectionDeadline::kNone);
+    case ExchangePhase::kFlushing:
+    case ExchangePhase::kLingering:
+    case ExchangePhase::kClosing:
+      return ConnectionDeadline::kWrite;
+    case ExchangePhase::kClosed:
+      return ConnectionDeadline::kNone;
+  }
+  return ConnectionDeadline::kNone;
+}
 
 }  // namespace pollux
 

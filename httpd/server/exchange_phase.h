@@ -2,11 +2,13 @@
 #ifndef POLLUX_HTTPD_SERVER_EXCHANGE_PHASE_H_
 #define POLLUX_HTTPD_SERVER_EXCHANGE_PHASE_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 namespace pollux {
 
@@ -39,7 +41,7 @@ enum class ExchangePhase : uint8_t {
   kClosing,
   kClosed,
 };
-inline constexpr int kExchangePhases = 11;
+inline constexpr size_t kExchangePhases = 11;
 
 // What moves a connection from one phase to the next.
 enum class ExchangeEvent : uint8_t {
@@ -67,6 +69,7 @@ enum class ExchangeEvent : uint8_t {
   // The socket is closed.
   kClosed,
 };
+inline constexpr size_t kExchangeEvents = 10;
 
 // One legal transition. Plain value.
 struct ExchangeTransition {
@@ -76,18 +79,123 @@ struct ExchangeTransition {
 };
 
 // All of them.
-absl::Span<const ExchangeTransition> ExchangeTransitions();
+inline constexpr auto kExchangeTransitions = std::to_array<ExchangeTransition>({
+    {ExchangePhase::kReadingHead, ExchangeEvent::kHeadWithBody,
+     ExchangePhase::kReadingBody},
+    {ExchangePhase::kReadingHead, ExchangeEvent::kHead,
+     ExchangePhase::kHandling},
+    {ExchangePhase::kReadingBody, ExchangeEvent::kBodyEnd,
+     ExchangePhase::kHandling},
+    {ExchangePhase::kReadingBody, ExchangeEvent::kResponseHeld,
+     ExchangePhase::kHoldingResponse},
+    {ExchangePhase::kReadingBody, ExchangeEvent::kStreamBegin,
+     ExchangePhase::kStreamingEarly},
+    {ExchangePhase::kHoldingResponse, ExchangeEvent::kBodyEnd,
+     ExchangePhase::kHandling},
+    {ExchangePhase::kStreamingEarly, ExchangeEvent::kBodyEnd,
+     ExchangePhase::kStreaming},
+    {ExchangePhase::kStreamingEarly, ExchangeEvent::kResponseEnd,
+     ExchangePhase::kDiscardingBody},
+    {ExchangePhase::kDiscardingBody, ExchangeEvent::kBodyEnd,
+     ExchangePhase::kFlushing},
+    {ExchangePhase::kHandling, ExchangeEvent::kStreamBegin,
+     ExchangePhase::kStreaming},
+    {ExchangePhase::kHandling, ExchangeEvent::kResponseEnd,
+     ExchangePhase::kFlushing},
+    {ExchangePhase::kStreaming, ExchangeEvent::kResponseEnd,
+     ExchangePhase::kFlushing},
+    {ExchangePhase::kFlushing, ExchangeEvent::kFlushed,
+     ExchangePhase::kReadingHead},
+
+    // Between requests: a drain, or the client ends.
+    {ExchangePhase::kReadingHead, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+    {ExchangePhase::kReadingHead, ExchangeEvent::kClose,
+     ExchangePhase::kClosing},
+    // After the last response.
+    {ExchangePhase::kFlushing, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+    {ExchangePhase::kFlushing, ExchangeEvent::kClose, ExchangePhase::kClosing},
+    // The response is complete, and the body is malformed, late or too long.
+    {ExchangePhase::kDiscardingBody, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+    // The response is cut off, which its framing shows.
+    {ExchangePhase::kStreamingEarly, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+    {ExchangePhase::kStreaming, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+
+    {ExchangePhase::kReadingHead, ExchangeEvent::kClosed,
+     ExchangePhase::kClosed},
+    {ExchangePhase::kReadingBody, ExchangeEvent::kClosed,
+     ExchangePhase::kClosed},
+    {ExchangePhase::kHoldingResponse, ExchangeEvent::kClosed,
+     ExchangePhase::kClosed},
+    {ExchangePhase::kStreamingEarly, ExchangeEvent::kClosed,
+     ExchangePhase::kClosed},
+    {ExchangePhase::kDiscardingBody, ExchangeEvent::kClosed,
+     ExchangePhase::kClosed},
+    {ExchangePhase::kHandling, ExchangeEvent::kClosed, ExchangePhase::kClosed},
+    {ExchangePhase::kStreaming, ExchangeEvent::kClosed, ExchangePhase::kClosed},
+    {ExchangePhase::kFlushing, ExchangeEvent::kClosed, ExchangePhase::kClosed},
+    {ExchangePhase::kLingering, ExchangeEvent::kClosed, ExchangePhase::kClosed},
+    {ExchangePhase::kClosing, ExchangeEvent::kClosed, ExchangePhase::kClosed},
+});
+
+namespace internal_exchange_phase {
+
+// The phase itself where there is no such transition.
+using Table =
+    std::array<std::array<ExchangePhase, kExchangeEvents>, kExchangePhases>;
+
+constexpr Table Tabulate() {
+  Table next = {};
+  for (size_t phase = 0; phase < kExchangePhases; ++phase) {
+    for (ExchangePhase& to : next[phase]) {
+      to = static_cast<ExchangePhase>(phase);
+    }
+  }
+  for (const ExchangeTransition& transition : kExchangeTransitions) {
+    next[static_cast<size_t>(transition.from)]
+        [static_cast<size_t>(transition.event)] = transition.to;
+  }
+  return next;
+}
+
+inline constexpr Table kNext = Tabulate();
+
+[[noreturn]] void FailTransition(ExchangePhase from, ExchangeEvent event);
+
+// A set of phases, a bit for each.
+template <typename... Phases>
+constexpr uint32_t SetOf(Phases... phases) {
+  return ((uint32_t{1} << static_cast<int>(phases)) | ...);
+}
+constexpr bool IsIn(ExchangePhase phase, uint32_t set) {
+  return (set >> static_cast<int>(phase) & 1) != 0;
+}
+
+}  // namespace internal_exchange_phase
 
 // The phase that follows `from` after `event`. CHECKs that the transition is
 // legal.
-ExchangePhase NextPhase(ExchangePhase from, ExchangeEvent event);
+inline ExchangePhase NextPhase(ExchangePhase from, ExchangeEvent event) {
+  const ExchangePhase to =
+      internal_exchange_phase::kNext[static_cast<size_t>(from)]
+                                    [static_cast<size_t>(event)];
+  if (ABSL_PREDICT_FALSE(to == from)) {
+    internal_exchange_phase::FailTransition(from, event);
+  }
+  return to;
+}
 
 // Whether a request's body is still expected.
 constexpr bool ExpectsBody(ExchangePhase phase) {
-  return phase == ExchangePhase::kReadingBody ||
-         phase == ExchangePhase::kHoldingResponse ||
-         phase == ExchangePhase::kStreamingEarly ||
-         phase == ExchangePhase::kDiscardingBody;
+  return internal_exchange_phase::IsIn(
+      phase, internal_exchange_phase::SetOf(ExchangePhase::kReadingBody,
+                                            ExchangePhase::kHoldingResponse,
+                                            ExchangePhase::kStreamingEarly,
+                                            ExchangePhase::kDiscardingBody));
 }
 
 // Whether a response is being streamed.
@@ -99,9 +207,10 @@ constexpr bool IsStreamed(ExchangePhase phase) {
 // Whether a final response may be written: a request was begun, and none was
 // written yet.
 constexpr bool AwaitsResponse(ExchangePhase phase) {
-  return phase == ExchangePhase::kReadingBody ||
-         phase == ExchangePhase::kHoldingResponse ||
-         phase == ExchangePhase::kHandling;
+  return internal_exchange_phase::IsIn(
+      phase, internal_exchange_phase::SetOf(ExchangePhase::kReadingBody,
+                                            ExchangePhase::kHoldingResponse,
+                                            ExchangePhase::kHandling));
 }
 
 // Whether a request was begun and is not over: it gets one record.

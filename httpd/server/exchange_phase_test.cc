@@ -1,5 +1,6 @@
 #include "httpd/server/exchange_phase.h"
 
+#include <cstddef>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -18,17 +19,15 @@ using Phase = ExchangePhase;
 using Event = ExchangeEvent;
 using ::testing::HasSubstr;
 
-constexpr int kEvents = static_cast<int>(Event::kClosed) + 1;
-
 bool IsLegal(Phase from, Event event) {
-  for (const ExchangeTransition& transition : ExchangeTransitions()) {
+  for (const ExchangeTransition& transition : kExchangeTransitions) {
     if (transition.from == from && transition.event == event) return true;
   }
   return false;
 }
 
 TEST(ExchangePhaseTest, FollowsTheTable) {
-  for (const ExchangeTransition& transition : ExchangeTransitions()) {
+  for (const ExchangeTransition& transition : kExchangeTransitions) {
     EXPECT_EQ(NextPhase(transition.from, transition.event), transition.to)
         << PhaseName(transition.from) << ", " << EventName(transition.event);
   }
@@ -36,15 +35,15 @@ TEST(ExchangePhaseTest, FollowsTheTable) {
 
 TEST(ExchangePhaseTest, HasOneTransitionForEachPhaseAndEvent) {
   std::set<std::pair<Phase, Event>> seen;
-  for (const ExchangeTransition& transition : ExchangeTransitions()) {
+  for (const ExchangeTransition& transition : kExchangeTransitions) {
     EXPECT_TRUE(seen.emplace(transition.from, transition.event).second);
     EXPECT_NE(transition.from, transition.to);
   }
 }
 
 TEST(ExchangePhaseDeathTest, EveryOtherTransitionIsABug) {
-  for (int phase = 0; phase < kExchangePhases; ++phase) {
-    for (int event = 0; event < kEvents; ++event) {
+  for (size_t phase = 0; phase < kExchangePhases; ++phase) {
+    for (size_t event = 0; event < kExchangeEvents; ++event) {
       const auto from = static_cast<Phase>(phase);
       const auto what = static_cast<Event>(event);
       if (IsLegal(from, what)) continue;
@@ -59,7 +58,7 @@ TEST(ExchangePhaseDeathTest, EveryOtherTransitionIsABug) {
 TEST(ExchangePhaseTest, NoResponseFollowsOne) {
   // From where a final response has begun, no phase in which one may begin is
   // reached without the end of the exchange.
-  for (const ExchangeTransition& transition : ExchangeTransitions()) {
+  for (const ExchangeTransition& transition : kExchangeTransitions) {
     const bool has_begun =
         IsInExchange(transition.from) && !AwaitsResponse(transition.from);
     if (has_begun) {
@@ -73,7 +72,7 @@ TEST(ExchangePhaseTest, NoResponseFollowsOne) {
 }
 
 TEST(ExchangePhaseTest, EveryPhaseMayClose) {
-  for (int phase = 0; phase < kExchangePhases; ++phase) {
+  for (size_t phase = 0; phase < kExchangePhases; ++phase) {
     const auto from = static_cast<Phase>(phase);
     EXPECT_EQ(IsLegal(from, Event::kClosed), from != Phase::kClosed);
   }

@@ -19,13 +19,9 @@ ExchangeRecorder::ExchangeRecorder(Reactor& reactor,
   unfinished_.reserve(kMaxUnfinished);
 }
 
-void ExchangeRecorder::Count(size_t route, int status, MonotonicTime begun_at,
-                             uint64_t sent_bytes) {
-  statistics_.sent_bytes.Add(sent_bytes);
-  // The server ended the connection, and nothing was responded.
-  if (status != 0) statistics_.routes[route].responses[status / 100 - 1].Add();
+void ExchangeRecorder::CountAnother(size_t route, MonotonicTime begun_at) {
   if (unfinished_.size() == kMaxUnfinished) (void)FinishDurations();
-  unfinished_.push_back({route, begun_at});
+  unfinished_.push_back({route, begun_at, 1});
 }
 
 void ExchangeRecorder::Report(ExchangeRecord& record) {
@@ -40,7 +36,7 @@ MonotonicTime ExchangeRecorder::FinishDurations() {
   const MonotonicTime now = MonotonicTime::FromNanos(clock.value());
   for (const Unfinished& exchange : unfinished_) {
     statistics_.routes[exchange.route].latency.RecordNanos(
-        now.nanos() - exchange.begun_at.nanos());
+        now.nanos() - exchange.begun_at.nanos(), exchange.count);
   }
   unfinished_.clear();
   return now;

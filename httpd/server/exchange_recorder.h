@@ -36,7 +36,19 @@ class ExchangeRecorder {
   // Counts a request for the route with the index `route`, whose head was
   // complete at `begun_at`. `status` as in ExchangeRecord.
   void Count(size_t route, int status, MonotonicTime begun_at,
-             uint64_t sent_bytes);
+             uint64_t sent_bytes) {
+    statistics_.sent_bytes.Add(sent_bytes);
+    // 0: the server ended the connection, and there was no response.
+    if (status != 0) {
+      statistics_.routes[route].responses[status / 100 - 1].Add();
+    }
+    if (!unfinished_.empty() && unfinished_.back().route == route &&
+        unfinished_.back().begun_at == begun_at) {
+      ++unfinished_.back().count;
+    } else {
+      CountAnother(route, begun_at);
+    }
+  }
 
   // Reports the request that was counted last. Only if is_observed(); the
   // duration of `record` is set here.
@@ -48,11 +60,14 @@ class ExchangeRecorder {
   }
 
  private:
+  // Requests that differ in nothing, such as pipelined ones.
   struct Unfinished {
     size_t route;
     MonotonicTime begun_at;
+    uint64_t count;
   };
 
+  void CountAnother(size_t route, MonotonicTime begun_at);
   MonotonicTime FinishDurations();
 
   Reactor& reactor_;

@@ -406,7 +406,7 @@ void ServerExchange::AppendHead(absl::string_view bytes) {
 }
 
 void ServerExchange::Write(const http::PreparedResponse& response,
-                           Lease lease) {
+                           Lease&& lease) {
   CHECK(AwaitsResponse(phase_)) << PhaseName(phase_);
   NoteWriting();
   status_ = static_cast<uint16_t>(response.status());

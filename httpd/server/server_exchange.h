@@ -156,7 +156,7 @@ class ServerExchange final : public Exchange {
 
   bool IsFollowed();
   http::ConnectionOption ConnectionOptionNow();
-  void Write(const http::PreparedResponse& response, Lease lease);
+  void Write(const http::PreparedResponse& response, Lease&& lease);
   void Write(Response response);
   absl::Status WriteHead(const ResponseHead& head,
                          std::optional<uint64_t> body_bytes);
