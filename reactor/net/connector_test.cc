@@ -19,8 +19,11 @@
 #include "gtest/gtest.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
+#include "reactor/reactor.h"
 #include "reactor/reactor_fixture.h"
 #include "reactor/syscall_record.h"
+#include "testing/fake_kernel.h"
+#include "testing/fake_world.h"
 #include "testing/kernel_under_test.h"
 
 namespace pollux {
@@ -239,6 +242,38 @@ TEST_P(ConnectorTest, MayBeDeletedSoonFromItsResult) {
   EXPECT_TRUE(IsIdle());
   EXPECT_EQ(connector_, nullptr);
   ExpectConnected();
+}
+
+// On the fake kernel, so that the seconds take no time.
+TEST(ConnectorSetUpTest, TimeoutDoesNotCountTheSetUpBeforeIt) {
+  FakeWorld world;
+  FakeKernel kernel(world);
+  const auto reactor = *Reactor::Create(kernel);
+  const Address address = *Address::Parse("unix:@slow");
+  // With a full backlog, so that the connection is not made at once.
+  const Socket listener = *Socket::Listen(kernel, address, {.backlog = 1});
+  std::vector<Socket> others;
+  do {
+    others.push_back(Socket(
+        kernel,
+        kernel.Socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0).descriptor()));
+  } while (
+      kernel
+          .Connect(others.back().descriptor(), address.data(), address.length())
+          .ok());
+
+  world.time().AdvanceTo(world.time().Now() + absl::Seconds(6));
+  std::optional<absl::StatusOr<Socket>> result;
+  const Connector connector(
+      *reactor, address, {.timeout = absl::Seconds(5)},
+      [&](absl::StatusOr<Socket> outcome) { result = std::move(outcome); });
+  reactor->RunOnce(absl::ZeroDuration());
+  ASSERT_FALSE(result.has_value()) << result->status();
+  const Socket accepted(
+      kernel,
+      kernel.Accept4(listener.descriptor(), nullptr, nullptr, 0).descriptor());
+  while (!result.has_value()) reactor->RunOnce(absl::Seconds(1));
+  EXPECT_TRUE(result->ok()) << result->status();
 }
 
 }  // namespace

@@ -330,5 +330,24 @@ TEST_P(DatagramEndpointTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   }
 }
 
+// One turn for what is received and what is sent: of bounded events, each of
+// the two would otherwise have its own share.
+TEST_P(DatagramEndpointTest, SendingAndReceivingInOneIterationAreOneTurn) {
+  OpenUdp();
+  const Address to_a = *a_.socket->LocalAddress();
+  EXPECT_EQ(b_.socket->Send(to_a, "to a"), SendResult::kQueued);
+  ASSERT_TRUE(RunUntilReceived(a_, 1));
+  EXPECT_EQ(b_.socket->Send(to_a, "to a again"), SendResult::kQueued);
+  Iterate();
+  const uint64_t before = reactor_->statistics().events.Read();
+  EXPECT_EQ(a_.socket->Send(to_b_, "to b"), SendResult::kQueued);
+  calls_.Clear();
+  Iterate();
+  EXPECT_EQ(reactor_->statistics().events.Read(), before + 1);
+  EXPECT_EQ(calls_.Count(SyscallKind::kRecvMMsg), 1);
+  EXPECT_EQ(calls_.Count(SyscallKind::kSendMMsg), 1);
+  EXPECT_THAT(a_.received, ElementsAre("to a", "to a again"));
+}
+
 }  // namespace
 }  // namespace pollux
