@@ -1,5 +1,8 @@
 #include "reactor/net/listener_group.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -30,6 +33,7 @@ std::string NameOf(const testing::TestParamInfo<Strategy>& info) {
 }
 
 constexpr size_t kMembers = 3;
+constexpr char kPath[] = "/tmp/listener-group";
 
 // A reactor, and the connections that it got.
 struct Worker final : ListenerGroup::Handler {
@@ -197,6 +201,100 @@ TEST_P(HandOffTest, WhatIsOnItsWayToOneThatLeavesIsClosed) {
     return workers_[1]->connections.size() + group_->counters(1).dropped == 3;
   }));
   EXPECT_EQ(group_->counters(1).active, workers_[1]->connections.size());
+}
+
+TEST_P(HandOffTest, MemberThatHasLeftGetsNoMore) {
+  Join();
+  workers_[1]->member.reset();
+  for (int i = 0; i < 6; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(6));
+  EXPECT_EQ(workers_[0]->connections.size(), 3u);
+  EXPECT_EQ(workers_[2]->connections.size(), 3u);
+  EXPECT_EQ(group_->counters(1).accepted, 0u);
+  EXPECT_EQ(group_->counters(1).dropped, 0u);
+}
+
+TEST_P(HandOffTest, ReactorOfAMemberThatHasLeftMayBeDestroyed) {
+  Join();
+  // Nothing is on its way to the last.
+  workers_[2]->member.reset();
+  workers_[2]->connections.clear();
+  FakeScheduler others(world_);
+  others.Add(*workers_[0]->reactor);
+  others.Add(*workers_[1]->reactor);
+  workers_.pop_back();
+  for (int i = 0; i < 4; ++i) Connect();
+  ASSERT_TRUE(others.RunUntil([&] { return Accepted() >= 4; }));
+}
+
+// What a client meets at kPath.
+int ErrorOfConnect(Kernel& kernel) {
+  const Address address = *Address::Parse(absl::StrCat("unix:", kPath));
+  const Socket client(
+      kernel,
+      kernel.Socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0).descriptor());
+  return kernel.Connect(client.descriptor(), address.data(), address.length())
+      .error();
+}
+
+// Nobody accepts any more, so nobody may wait for that.
+TEST_P(HandOffTest, FirstMemberUnlinksTheUnixPath) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  Join();
+  workers_[1]->member.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), 0);
+  workers_[0]->member.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
+}
+
+using ExclusiveTest = ListenerGroupTest;
+
+INSTANTIATE_TEST_SUITE_P(Strategy, ExclusiveTest,
+                         testing::Values(Strategy::kExclusive));
+
+TEST_P(ExclusiveTest, LastMemberUnlinksTheUnixPath) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  Join();
+  for (size_t i = 0; i < kMembers; ++i) {
+    EXPECT_EQ(ErrorOfConnect(kernel_), 0) << i;
+    workers_[i]->member.reset();
+  }
+  EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
+  // Nor does anything of it listen any more.
+  const Socket next =
+      *Socket::Listen(kernel_, *Address::Parse(absl::StrCat("unix:", kPath)));
+  group_.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), 0);
+}
+
+TEST_P(ExclusiveTest, GroupUnlinksTheUnixPathThatSomeDidNotJoin) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  workers_[0]->member = *group_->Join(0, *workers_[0]->reactor, *workers_[0]);
+  workers_[0]->member.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), 0);
+  group_.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
+}
+
+TEST_P(ExclusiveTest, OthersGoOnWhenTheFirstMemberOfAUnixPathLeaves) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  Join();
+  workers_[0]->member.reset();
+  for (int i = 0; i < 3; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(3));
+  EXPECT_TRUE(workers_[0]->connections.empty());
+}
+
+// Though both have SO_REUSEPORT, and belong to one user.
+TEST_P(ListenerGroupTest, SecondGroupAtItsAddressIsRefused) {
+  const auto second = ListenerGroup::Create(kernel_, group_->address(),
+                                            kMembers, {.strategy = GetParam()});
+  EXPECT_EQ(second.status().message(),
+            "bind 127.0.0.1:80: Address already in use");
 }
 
 }  // namespace
