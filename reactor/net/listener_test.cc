@@ -442,5 +442,22 @@ TEST_P(ListenerTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   }
 }
 
+class ListenerOptionsDeathTest : public ListenerTest {
+ protected:
+  ListenerOptionsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ListenerOptionsDeathTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(ListenerOptionsDeathTest, OptionsOutOfRangeAreBugs) {
+  EXPECT_DEATH(Listen({.max_accepts_per_event = 0}), "max_accepts_per_event");
+  EXPECT_DEATH(Listen({.backoff = absl::ZeroDuration()}), "backoff");
+  EXPECT_DEATH(Listen({.trigger = Trigger::kOneShot}), "trigger");
+  // An edge would not be told again for what one event leaves.
+  EXPECT_DEATH(Listen({.trigger = Trigger::kEdge}), "trigger");
+}
+
 }  // namespace
 }  // namespace pollux
