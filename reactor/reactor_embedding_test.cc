@@ -79,6 +79,16 @@ TEST_P(ReactorEmbeddingTest, AskingForTheTimeDoesNotProlongTheNextWait) {
   EXPECT_LE(LastWait(), 500'000);
 }
 
+TEST_P(ReactorEmbeddingTest, TimeSinceTheLastIterationIsNotWaitedAgain) {
+  Timer timer(*reactor_, [] {});
+  timer.ArmAfter(absl::Milliseconds(2));
+  // Leaves the time of its end behind.
+  Iterate();
+  Pass(absl::Microseconds(1'500));
+  reactor_->RunOnce(absl::InfiniteDuration());
+  EXPECT_LE(LastWait(), 500'000);
+}
+
 TEST_P(ReactorEmbeddingTest, AskingForTheTimeDoesNotShortenTheIteration) {
   Timer later(*reactor_, [] {});
   later.ArmAfter(absl::Hours(1));
@@ -97,6 +107,42 @@ TEST_P(ReactorEmbeddingTest, TimeUntilWorkOfADeadlineThatHasPassedIsZero) {
   timer.ArmAfter(absl::Milliseconds(1));
   Pass(absl::Milliseconds(2));
   EXPECT_EQ(reactor_->TimeUntilWork(), absl::ZeroDuration());
+}
+
+TEST_P(ReactorEmbeddingTest, IterationIsTimedFromItsBeginning) {
+  Reactor::Options options;
+  options.observe = Reactor::Observe::kCallbacks;
+  reactor_ = *Reactor::Create(kernel_, options);
+  ASSERT_TRUE(reactor_->Post([&] { Pass(absl::Milliseconds(2)); }).ok());
+  Iterate();
+  EXPECT_GE(reactor_->statistics().iteration_time.Read().Quantile(1),
+            absl::Milliseconds(2));
+}
+
+TEST_P(ReactorEmbeddingTest, TaskWaitsFromItsPostFromOutsideOn) {
+  Iterate();
+  Pass(absl::Milliseconds(20));
+  const MonotonicTime before = Clock();
+  ASSERT_TRUE(reactor_->Post([] {}).ok());
+  Iterate();
+  // The histogram's buckets are rough.
+  EXPECT_LE(reactor_->statistics().task_wait.Read().Quantile(1),
+            2 * (Clock() - before));
+}
+
+TEST_P(ReactorEmbeddingTest, BoundOfTimersIsHitOnlyIfOneIsLeft) {
+  Reactor::Options options;
+  options.max_timers_per_iteration = 2;
+  reactor_ = *Reactor::Create(kernel_, options);
+  Timer a(*reactor_, [] {});
+  Timer b(*reactor_, [] {});
+  Timer c(*reactor_, [] {});
+  for (Timer* timer : {&a, &b}) timer->ArmAfter(absl::ZeroDuration());
+  Iterate();
+  EXPECT_EQ(reactor_->statistics().timer_bound_hits.Read(), 0u);
+  for (Timer* timer : {&a, &b, &c}) timer->ArmAfter(absl::ZeroDuration());
+  Iterate();
+  EXPECT_EQ(reactor_->statistics().timer_bound_hits.Read(), 1u);
 }
 
 // Now().
@@ -252,6 +298,11 @@ TEST_P(ReactorEmbeddingTest, EventAndInjectedReadinessAreOneCall) {
   Iterate();
   EXPECT_EQ(watcher.calls(), 2);
   EXPECT_FALSE(watcher.last().writable);
+  // What is injected later does not wait for an event.
+  ASSERT_TRUE(watcher.registration.SetInterest(Interest::kNone).ok());
+  watcher.registration.Inject({.writable = true});
+  Iterate();
+  EXPECT_EQ(watcher.calls(), 3);
 }
 
 TEST_P(ReactorEmbeddingTest, ReadinessInjectedTwiceIsOneCall) {

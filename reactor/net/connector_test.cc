@@ -193,8 +193,8 @@ TEST_P(ConnectorTest, ASignalDoesNotDisturbIt) {
 TEST_P(ConnectorTest, GivesUpWhenTheTimeIsOver) {
   Listen(UnixName(), 1);
   const std::vector<Socket> others = FillBacklog();
-  Connect(address_, {.timeout = absl::Milliseconds(30)});
   const auto begin = reactor_->Now();
+  Connect(address_, {.timeout = absl::Milliseconds(30)});
   calls_.Clear();
   ASSERT_TRUE(RunUntilDone());
   EXPECT_GE(reactor_->Now() - begin, absl::Milliseconds(30));

@@ -1,6 +1,7 @@
 #include "reactor/net/listener.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -178,6 +179,8 @@ TEST_P(ListenerTest, MayBeClosedFromItsCallback) {
   EXPECT_TRUE(RunUntilAccepted(3));
   reactor_->RunOnce(absl::ZeroDuration());
   EXPECT_EQ(counters().backoffs, 0u);
+  // Three connections, the end of the backlog, and nothing on what is closed.
+  EXPECT_EQ(accept_calls(), 4);
 }
 
 TEST_P(ListenerTest, AnAcceptThatASignalInterruptsIsRepeated) {
@@ -309,14 +312,24 @@ TEST_P(ExhaustedListenerTest, TriesAgainAfterEachBackOffAndRecovers) {
   EXPECT_EQ(counters().accepted, 1u);
 }
 
+TEST_P(ExhaustedListenerTest, BacksOffForAsLongAsItsOptionSays) {
+  Listen({.backoff = absl::Hours(1)});
+  faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
+  End client = Connect();
+  ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
+  const absl::Duration left = reactor_->TimeUntilWork();
+  EXPECT_LE(left, absl::Hours(1));
+  EXPECT_GT(left, absl::Minutes(30));
+}
+
 TEST_P(ExhaustedListenerTest, DoesNotListenBeforeTheBackOffHasPassed) {
   Listen({.backoff = absl::Milliseconds(5)});
   faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
   End client = Connect();
+  const auto begin = reactor_->Now();
   ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
-  const auto backed_off = reactor_->Now();
   ASSERT_TRUE(RunUntilAccepted(1));
-  EXPECT_GE(reactor_->Now() - backed_off, absl::Milliseconds(5));
+  EXPECT_GE(reactor_->Now() - begin, absl::Milliseconds(5));
 }
 
 // Hang-ups cannot be masked, so it must not even be in the epoll set.
@@ -404,6 +417,34 @@ TEST_P(ExhaustedListenerTest, RecoversThoughEpollFailsMeanwhile) {
   // It cannot listen again at first.
   faults_.FailNext(SyscallKind::kEpollCtl, ENOMEM, 3);
   EXPECT_TRUE(RunUntilAccepted(1));
+}
+
+TEST_P(ExhaustedListenerTest, DoesNotComeBackWhenItIsClosedWhileItBacksOff) {
+  Listen({.backoff = absl::Milliseconds(1)});
+  faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
+  End client = Connect();
+  ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
+  listener_->AcceptWaitingAndClose();
+  EXPECT_EQ(connections_.size(), 1u);
+  EXPECT_EQ(reactor_->TimeUntilWork(), absl::InfiniteDuration());
+}
+
+TEST_P(ListenerTest, LeavesNothingOpenWhenItIsClosed) {
+  listener_.reset();
+  const auto before = calls_.open_descriptors();
+  Listen({});
+  // Its socket, and the reserve.
+  EXPECT_EQ(calls_.open_descriptors().size(), before.size() + 2);
+  listener_->AcceptWaitingAndClose();
+  EXPECT_EQ(calls_.open_descriptors(), before);
+}
+
+TEST_P(ListenerTest, ReserveIsCloseOnExecFromBirth) {
+  calls_.Clear();
+  listener_ = *Listener::Create(
+      *reactor_, *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0")), {},
+      *this);
+  EXPECT_EQ(calls_.Of(SyscallKind::kEventFd)[0].numbers[1], EFD_CLOEXEC);
 }
 
 TEST_P(ExhaustedListenerTest, IsDestroyedWhileItBacksOff) {
