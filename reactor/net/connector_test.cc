@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "reactor/monotonic_time.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
@@ -244,36 +245,54 @@ TEST_P(ConnectorTest, MayBeDeletedSoonFromItsResult) {
   ExpectConnected();
 }
 
-// On the fake kernel, so that the seconds take no time.
-TEST(ConnectorSetUpTest, TimeoutDoesNotCountTheSetUpBeforeIt) {
-  FakeWorld world;
-  FakeKernel kernel(world);
-  const auto reactor = *Reactor::Create(kernel);
-  const Address address = *Address::Parse("unix:@slow");
-  // With a full backlog, so that the connection is not made at once.
-  const Socket listener = *Socket::Listen(kernel, address, {.backlog = 1});
-  std::vector<Socket> others;
-  do {
-    others.push_back(Socket(
-        kernel,
-        kernel.Socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0).descriptor()));
-  } while (
-      kernel
-          .Connect(others.back().descriptor(), address.data(), address.length())
-          .ok());
+// On the fake kernel, so that the seconds take no time. With a full backlog, so
+// that connections are not made at once.
+class SlowConnectorTest : public testing::Test {
+ protected:
+  SlowConnectorTest() {
+    do {
+      others_.push_back(Socket(
+          kernel_, kernel_.Socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)
+                       .descriptor()));
+    } while (kernel_
+                 .Connect(others_.back().descriptor(), address_.data(),
+                          address_.length())
+                 .ok());
+  }
 
-  world.time().AdvanceTo(world.time().Now() + absl::Seconds(6));
-  std::optional<absl::StatusOr<Socket>> result;
+  FakeWorld world_;
+  FakeKernel kernel_{world_};
+  const std::unique_ptr<Reactor> reactor_ = *Reactor::Create(kernel_);
+  const Address address_ = *Address::Parse("unix:@slow");
+  const Socket listener_ = *Socket::Listen(kernel_, address_, {.backlog = 1});
+  std::vector<Socket> others_;
+  std::optional<absl::StatusOr<Socket>> result_;
+};
+
+TEST_F(SlowConnectorTest, TimeoutDoesNotCountTheSetUpBeforeIt) {
+  world_.time().AdvanceTo(world_.time().Now() + absl::Seconds(6));
   const Connector connector(
-      *reactor, address, {.timeout = absl::Seconds(5)},
-      [&](absl::StatusOr<Socket> outcome) { result = std::move(outcome); });
-  reactor->RunOnce(absl::ZeroDuration());
-  ASSERT_FALSE(result.has_value()) << result->status();
+      *reactor_, address_, {.timeout = absl::Seconds(5)},
+      [&](absl::StatusOr<Socket> result) { result_ = std::move(result); });
+  reactor_->RunOnce(absl::ZeroDuration());
+  ASSERT_FALSE(result_.has_value()) << result_->status();
   const Socket accepted(
-      kernel,
-      kernel.Accept4(listener.descriptor(), nullptr, nullptr, 0).descriptor());
-  while (!result.has_value()) reactor->RunOnce(absl::Seconds(1));
-  EXPECT_TRUE(result->ok()) << result->status();
+      kernel_, kernel_.Accept4(listener_.descriptor(), nullptr, nullptr, 0)
+                   .descriptor());
+  while (!result_.has_value()) reactor_->RunOnce(absl::Seconds(1));
+  EXPECT_TRUE(result_->ok()) << result_->status();
+}
+
+TEST_F(SlowConnectorTest, TriesAgainAtLeastTenTimesASecond) {
+  const Connector connector(
+      *reactor_, address_, {.timeout = absl::Seconds(5)},
+      [&](absl::StatusOr<Socket> result) { result_ = std::move(result); });
+  const MonotonicTime end = reactor_->Now() + absl::Seconds(4);
+  while (reactor_->Now() < end) {
+    reactor_->RunOnce(absl::Seconds(1));
+    EXPECT_LE(reactor_->TimeUntilWork(), absl::Milliseconds(100));
+  }
+  EXPECT_FALSE(result_.has_value());
 }
 
 }  // namespace

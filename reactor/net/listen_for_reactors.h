@@ -26,7 +26,8 @@ enum class ListenerSharing : uint8_t {
 
 // Returns a listening socket for each of `count` reactors, at least 1; a single
 // reactor has one as Socket::Listen() makes it. A unix path is unlinked when
-// the first of the sockets is closed.
+// the socket at index 0 is closed: give that to the reactor that stops last, or
+// use ListenerGroup, which keeps count.
 //
 // Fails, with a message for the operator, if the address cannot be had, which
 // includes one that another program shares with SO_REUSEPORT, unless `options`

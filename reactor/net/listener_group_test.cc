@@ -1,8 +1,10 @@
 #include "reactor/net/listener_group.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -13,10 +15,13 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "reactor/intercepting_kernel.h"
 #include "reactor/kernel.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
+#include "reactor/sys_result.h"
+#include "reactor/syscall_record.h"
 #include "testing/fake_kernel.h"
 #include "testing/fake_scheduler.h"
 #include "testing/fake_world.h"
@@ -37,7 +42,8 @@ constexpr char kPath[] = "/tmp/listener-group";
 
 // A reactor, and the connections that it got.
 struct Worker final : ListenerGroup::Handler {
-  explicit Worker(Kernel& kernel) : reactor(*Reactor::Create(kernel)) {}
+  explicit Worker(Kernel& kernel, const Reactor::Options& options = {})
+      : reactor(*Reactor::Create(kernel, options)) {}
 
   void OnAccept(Socket connection,
                 ListenerGroup::ConnectionCount count) override {
@@ -295,6 +301,82 @@ TEST_P(ListenerGroupTest, SecondGroupAtItsAddressIsRefused) {
                                             kMembers, {.strategy = GetParam()});
   EXPECT_EQ(second.status().message(),
             "bind 127.0.0.1:80: Address already in use");
+}
+
+TEST_P(HandOffTest, EqualsTakeTurns) {
+  Join();
+  for (size_t i = 0; i < 2 * kMembers; ++i) {
+    Connect();
+    ASSERT_TRUE(RunUntilAccepted(1));
+    for (auto& worker : workers_) worker->connections.clear();
+  }
+  for (size_t i = 0; i < kMembers; ++i) {
+    EXPECT_EQ(group_->counters(i).accepted, 2u) << i;
+  }
+}
+
+TEST_P(HandOffTest, ConnectionForAFullQueueIsDroppedAndCounted) {
+  Reactor::Options options;
+  options.max_queued_tasks = 1;
+  Worker busy(kernel_, options);
+  workers_[0]->member = *group_->Join(0, *workers_[0]->reactor, *workers_[0]);
+  busy.member = *group_->Join(1, *busy.reactor, busy);
+  ASSERT_TRUE(busy.reactor->Post([] {}).ok());
+  for (int i = 0; i < 2; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(1));
+  ASSERT_TRUE(
+      scheduler_.RunUntil([&] { return group_->counters(1).dropped == 1; }));
+  EXPECT_EQ(group_->counters(1).active, 0u);
+}
+
+using ListenerGroupDeathTest = ListenerGroupTest;
+
+INSTANTIATE_TEST_SUITE_P(Strategies, ListenerGroupDeathTest,
+                         testing::Values(Strategy::kReusePort,
+                                         Strategy::kExclusive,
+                                         Strategy::kHandOff),
+                         NameOf);
+
+TEST_P(ListenerGroupDeathTest, JoiningTwiceIsABug) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Join();
+  workers_[1]->member.reset();
+  EXPECT_DEATH((void)group_->Join(1, *workers_[1]->reactor, *workers_[1]),
+               "member 1 has joined before");
+}
+
+// Keeps what the listeners are watched for.
+class WatchingKernel final : public InterceptingKernel {
+ public:
+  using InterceptingKernel::InterceptingKernel;
+
+  SysResult EpollCtl(int epoll, int operation, int descriptor,
+                     epoll_event* event) override {
+    if (operation == EPOLL_CTL_ADD) events_ = event->events;
+    return InterceptingKernel::EpollCtl(epoll, operation, descriptor, event);
+  }
+  bool last_is_exclusive() const { return (events_ & EPOLLEXCLUSIVE) != 0; }
+
+ private:
+  SysResult Intercept(SyscallRecord&, Proceed proceed) override {
+    return proceed(SIZE_MAX);
+  }
+
+  uint32_t events_ = 0;
+};
+
+TEST(ListenerGroupWakeUpTest, NotAllAreWokenForASharedListener) {
+  FakeWorld world;
+  FakeKernel fake(world);
+  WatchingKernel kernel(fake);
+  const auto group =
+      *ListenerGroup::Create(kernel, *Address::Parse("127.0.0.1:80"), 2,
+                             {.strategy = Strategy::kExclusive});
+  for (size_t i = 0; i < 2; ++i) {
+    Worker worker(kernel);
+    worker.member = *group->Join(i, *worker.reactor, worker);
+    EXPECT_TRUE(kernel.last_is_exclusive());
+  }
 }
 
 }  // namespace
