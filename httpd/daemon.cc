@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <algorithm>
@@ -16,11 +17,12 @@
 #include "httpd/handlers/health.h"
 #include "httpd/handlers/metrics.h"
 #include "httpd/http/request_head.h"
-#include "httpd/listen_for_workers.h"
 #include "httpd/make_router.h"
 #include "httpd/server/handler.h"
 #include "httpd/version.h"
+#include "reactor/net/listen_for_reactors.h"
 #include "reactor/net/socket.h"
+#include "reactor/sigpipe.h"
 
 namespace pollux {
 namespace {
@@ -177,13 +179,8 @@ absl::Status Daemon::HandleSignals() {
     LOG(WARNING) << "SIGHUP: the configuration is read when the daemon starts; "
                     "start it anew to change it";
   });
-  // A log that nobody reads any more is an error of write(2).
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  return reactor_->kernel()
-      .SigProcMask(SIG_BLOCK, pipe, nullptr)
-      .ToStatus("sigprocmask");
+  // Here, before the other workers' threads inherit the signal mask.
+  return BlockSigPipe(reactor_->kernel());
 }
 
 // For all workers, though only the first is there yet.
@@ -192,8 +189,13 @@ absl::Status Daemon::Listen(const httpd::ListenerSettings& settings) {
   options.backlog = settings.backlog;
   options.congestion_control = settings.congestion_control;
   if (settings.defer_accept) options.defer_accept = kDeferAccept;
-  absl::StatusOr<std::vector<Socket>> sockets = ListenForWorkers(
-      reactor_->kernel(), settings.address, options, common_.workers);
+  // An idle worker accepts what comes to a unix socket; worker.cc has them all
+  // watch it.
+  absl::StatusOr<std::vector<Socket>> sockets = ListenForReactors(
+      reactor_->kernel(), settings.address, options,
+      settings.address.family() == AF_UNIX ? ListenerSharing::kOneSocket
+                                           : ListenerSharing::kSocketEach,
+      common_.workers);
   if (!sockets.ok()) return sockets.status();
   for (size_t i = 0; i < sockets->size(); ++i) {
     listening_[i].push_back(

@@ -47,7 +47,7 @@ class Worker final : public ReactorGroup::Worker {
 
   // An address to accept connections at.
   struct Listening {
-    // As ListenForWorkers() makes them.
+    // As ListenForReactors() makes them.
     Socket socket;
     HttpServer::FirstRead first_read = HttpServer::FirstRead::kWhenReadable;
   };

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "absl/log/check.h"
 #include "reactor/io_handler.h"
 #include "reactor/reactor.h"
 
@@ -39,6 +40,7 @@ enum class DrainStep : uint8_t { kMore, kWouldBlock, kStop };
 template <typename Step>
 DrainEnd DrainWithin(Registration& registration, Readiness readiness,
                      int budget, Step step) {
+  CHECK_GE(budget, 1);
   for (int i = 0; i < budget; ++i) {
     switch (step()) {
       case DrainStep::kMore:

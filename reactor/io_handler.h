@@ -6,18 +6,31 @@
 
 namespace pollux {
 
-// What the kernel reported of a descriptor. Hints: the next system call tells
-// the truth, and may well say EAGAIN.
+// What the kernel reported about a descriptor. These are hints: the next system
+// call decides, and may well fail with EAGAIN. One byte, since the reactor
+// keeps one for each descriptor.
 struct Readiness {
-  bool readable = false;
-  bool writable = false;
+  bool readable : 1 = false;
+  bool writable : 1 = false;
   // EPOLLPRI: exceptional data, such as TCP's urgent byte. Only if asked for.
-  bool priority = false;
+  bool priority : 1 = false;
   // EPOLLRDHUP: the peer will send no more. Only if asked for.
-  bool peer_closed = false;
+  bool peer_closed : 1 = false;
   // EPOLLERR or EPOLLHUP. Cannot be masked, so it must be acted on even while
   // nothing else is wanted: else the loop spins.
-  bool broken = false;
+  bool broken : 1 = false;
+
+  bool any() const {
+    return readable || writable || priority || peer_closed || broken;
+  }
+  Readiness& operator|=(const Readiness& other) {
+    readable |= other.readable;
+    writable |= other.writable;
+    priority |= other.priority;
+    peer_closed |= other.peer_closed;
+    broken |= other.broken;
+    return *this;
+  }
 };
 
 // Which readiness is reported to a handler. Broken descriptors always are.

@@ -81,6 +81,15 @@ TEST_P(LoopStatisticsTest, TimesIterationsAndTimersAndTasks) {
   EXPECT_EQ(statistics().callback_time.Read().count(), 0u);
 }
 
+TEST_P(LoopStatisticsTest, WaitThatAnEventEndsIsNoDelay) {
+  Pair pair = MakePair();
+  pair.far.Write("x");
+  Watcher watcher(*reactor_, pair.near.descriptor(), Interest::kRead);
+  reactor_->RunOnce(absl::Seconds(10));
+  EXPECT_EQ(watcher.calls(), 1);
+  EXPECT_EQ(statistics().poll_delay.Read().count(), 0u);
+}
+
 TEST_P(LoopStatisticsTest, TimesCallbacksOnlyIfAsked) {
   Make({.observe = Reactor::Observe::kCallbacks});
   Timer timer(*reactor_, [] {});

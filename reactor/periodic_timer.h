@@ -51,7 +51,7 @@ class PeriodicTimer final {
  private:
   void ArmAt(MonotonicTime end) {
     period_end_ = end;
-    timer_.ArmAfter(period_end_ - reactor_.Now());
+    timer_.ArmAt(period_end_);
   }
 
   void OnTimer() {

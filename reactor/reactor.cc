@@ -22,6 +22,18 @@ uint64_t Token(int descriptor, uint32_t generation) {
   return uint64_t{generation} << 32 | static_cast<uint32_t>(descriptor);
 }
 
+// What epoll returned.
+struct Event {
+  explicit Event(const epoll_event& event)
+      : descriptor(static_cast<int>(event.data.u64 & UINT32_MAX)),
+        generation(static_cast<uint32_t>(event.data.u64 >> 32)),
+        events(event.events) {}
+
+  const int descriptor;
+  const uint32_t generation;
+  const uint32_t events;
+};
+
 bool Reads(Interest interest) {
   return interest == Interest::kRead || interest == Interest::kReadWrite;
 }
@@ -67,11 +79,6 @@ Readiness FromEpoll(uint32_t events, Interest interest,
           .broken = (events & (EPOLLERR | EPOLLHUP)) != 0};
 }
 
-bool HasAny(const Readiness& readiness) {
-  return readiness.readable || readiness.writable || readiness.priority ||
-         readiness.peer_closed || readiness.broken;
-}
-
 #ifdef NDEBUG
 constexpr bool kDebugging = false;
 #else
@@ -79,6 +86,13 @@ constexpr bool kDebugging = true;
 #endif
 
 }  // namespace
+
+#ifndef NDEBUG
+EmbeddedRegistration::~EmbeddedRegistration() {
+  CHECK(!active()) << "the registration of descriptor " << descriptor_
+                   << " is destroyed while it is active; Reset() it before";
+}
+#endif
 
 absl::Status EmbeddedRegistration::Start(Reactor& reactor, int descriptor,
                                          Interest interest,
@@ -111,8 +125,11 @@ absl::Status EmbeddedRegistration::Rearm(Reactor& reactor) {
 void EmbeddedRegistration::Inject(Reactor& reactor, Readiness readiness) {
   CHECK(active());
   reactor.CheckThread("Inject()", descriptor_);
-  reactor.injected_.push_back(
-      {descriptor_, reactor.watches_[descriptor_].generation, readiness});
+  Reactor::Watch& watch = reactor.watches_[descriptor_];
+  watch.injected |= readiness;
+  if (watch.is_injected) return;
+  watch.is_injected = true;
+  reactor.injected_.push_back({descriptor_, watch.generation});
 }
 
 void EmbeddedRegistration::Reset(Reactor& reactor) {
@@ -141,6 +158,7 @@ Reactor::Reactor(Kernel& kernel, const Options& options)
 absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(
     Kernel& kernel, const Options& options) {
   CHECK_GE(options.max_events_per_iteration, 1);
+  CHECK_LE(options.max_events_per_iteration, 65536);
   CHECK_GE(options.max_timers_per_iteration, 1);
   CHECK_GE(options.max_tasks_per_iteration, 1);
   CHECK_GE(options.max_queued_tasks, 1u);
@@ -171,8 +189,9 @@ absl::Status Reactor::OpenDescriptors() {
 }
 
 Reactor::~Reactor() {
-  // The destructors of either may add to the other.
-  while (DestroyTasks() || !doomed_.empty()) DeleteDoomed();
+  CHECK(!is_running()) << "a reactor is destroyed inside of its own callback; "
+                       << "Stop() it, and destroy it when Run() has returned";
+  DiscardWork();
   for (size_t fd = 0; watch_count_ > 0 && fd < watches_.size(); ++fd) {
     CHECK(watches_[fd].handler == nullptr)
         << "descriptor " << fd << " is still registered, for a "
@@ -190,7 +209,7 @@ Reactor::~Reactor() {
 }
 
 void Reactor::Run() {
-  EnterLoop();
+  EnterLoop("Run()");
   SetRunningThread(pthread_self());
   while (!stop_.load(std::memory_order_acquire)) {
     Iterate(absl::InfiniteDuration());
@@ -200,18 +219,29 @@ void Reactor::Run() {
   LeaveLoop();
 }
 
-void Reactor::RunOnce(absl::Duration max_wait) {
-  EnterLoop();
+bool Reactor::RunOnce(absl::Duration max_wait) {
+  EnterLoop("RunOnce()");
   Iterate(std::max(max_wait, absl::ZeroDuration()));
+  const bool stopped = stop_.exchange(false, std::memory_order_acquire);
   LeaveLoop();
+  return stopped;
 }
 
-void Reactor::EnterLoop() {
-  loop_thread_.store(pthread_self(), std::memory_order_relaxed);
+void Reactor::EnterLoop(const char* caller) {
+  pthread_t running = kNoThread;
+  if (loop_thread_.compare_exchange_strong(running, pthread_self(),
+                                           std::memory_order_relaxed)) {
+    return;
+  }
+  LOG(FATAL) << caller
+             << (pthread_equal(running, pthread_self())
+                     ? " is called inside of the reactor's own callback; "
+                       "return from it, and the loop goes on"
+                     : " is called while another thread runs the reactor");
 }
 
 void Reactor::LeaveLoop() {
-  // Whoever called may take his time.
+  // The caller may block, so the cached clock is stale from here on.
   is_idle_since_fresh_ = false;
   loop_thread_.store(kNoThread, std::memory_order_relaxed);
 }
@@ -227,7 +257,7 @@ void Reactor::Iterate(absl::Duration max_wait) {
   progress_.store(progress_.load(std::memory_order_relaxed) | 1,
                   std::memory_order_relaxed);
   last_call_end_ = now_;
-  DispatchInjected();
+  DispatchInjected(count);
   DispatchEvents(count);
   FireTimers();
   RunTasks();
@@ -252,6 +282,7 @@ absl::Status Reactor::Post(Task task) {
       loop_thread_.load(std::memory_order_relaxed), pthread_self());
   {
     absl::MutexLock lock(&mutex_);
+    if (is_over_) return absl::CancelledError("the reactor does not run again");
     const size_t waiting =
         tasks_.size() + unrun_tasks_.load(std::memory_order_relaxed);
     if (waiting >= options_.max_queued_tasks) {
@@ -295,9 +326,10 @@ absl::Status Reactor::StartWatching(int descriptor, Interest interest,
   CHECK(watch.handler == nullptr)
       << "descriptor " << descriptor << " is already registered, for a "
       << TypeName(typeid(*watch.handler));
-  ++watch.generation;
-  watch.options = options;
-  watch.is_in_epoll = false;
+  watch = Watch{.generation = watch.generation + 1,
+                .trigger = options.trigger,
+                .priority_data = options.priority_data,
+                .peer_half_close = options.peer_half_close};
   const SysResult result = Change(descriptor, interest);
   if (!result.ok()) return result.ToStatus("epoll_ctl");
   watch.handler = &handler;
@@ -308,14 +340,14 @@ absl::Status Reactor::StartWatching(int descriptor, Interest interest,
 SysResult Reactor::Control(int operation, int descriptor, Interest interest) {
   const Watch& watch = watches_[descriptor];
   epoll_event event = {};
-  event.events = EpollEvents(interest, watch.options);
+  event.events = EpollEvents(interest, watch.options());
   event.data.u64 = Token(descriptor, watch.generation);
   return kernel_.EpollCtl(epoll_, operation, descriptor, &event);
 }
 
 SysResult Reactor::Change(int descriptor, Interest interest) {
   Watch& watch = watches_[descriptor];
-  if (watch.options.trigger == Trigger::kExclusive && watch.is_in_epoll) {
+  if (watch.trigger == Trigger::kExclusive && watch.is_in_epoll) {
     // epoll_ctl(2): an exclusive one cannot be modified.
     (void)kernel_.EpollCtl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
     watch.is_in_epoll = false;
@@ -367,13 +399,21 @@ Reactor::Watch* Reactor::FindWatch(int descriptor, uint32_t generation) {
   return current ? &watch : nullptr;
 }
 
+bool Reactor::HasWork() const {
+  return has_tasks_.load(std::memory_order_acquire) ||
+         next_task_ < running_tasks_.size() ||
+         stop_.load(std::memory_order_acquire) || !injected_.empty() ||
+         !doomed_.empty();
+}
+
+absl::Duration Reactor::TimeUntilWork() {
+  if (HasWork()) return absl::ZeroDuration();
+  if (timers_.empty()) return absl::InfiniteDuration();
+  return std::max(timers_.NextDeadline() - Clock(), absl::ZeroDuration());
+}
+
 absl::Duration Reactor::WaitLimit(absl::Duration max_wait) {
-  if (has_tasks_.load(std::memory_order_acquire) ||
-      next_task_ < running_tasks_.size() ||
-      stop_.load(std::memory_order_acquire) || !injected_.empty() ||
-      !doomed_.empty()) {
-    return absl::ZeroDuration();
-  }
+  if (HasWork()) return absl::ZeroDuration();
   if (timers_.empty()) return max_wait;
   // Now() is as old as the last iteration's callbacks took.
   ReadIdleSince();
@@ -393,8 +433,9 @@ size_t Reactor::Wait(absl::Duration limit) {
   const absl::Span<epoll_event> events = absl::MakeSpan(events_);
   SysResult result = SysResult::Error(ENOSYS);
   if (has_pwait2_) result = kernel_.EpollPwait2(epoll_, events, limit);
-  if (result.error() == ENOSYS) {
-    // Before Linux 5.11, or under a sandbox that does not know the call.
+  if (result.error() == ENOSYS || result.error() == EPERM) {
+    // Before Linux 5.11, or in a sandbox that does not know the call and
+    // refuses it with either: seccomp(2).
     has_pwait2_ = false;
     const absl::Duration ceiling =
         absl::Ceil(std::min(limit, absl::Hours(24)), absl::Milliseconds(1));
@@ -435,35 +476,55 @@ void Reactor::Call(const Dispatch& dispatch, Callback callback) {
   last_call_end_ = end;
 }
 
-void Reactor::DispatchInjected() {
+Readiness Reactor::TakeInjected(Watch& watch) {
+  watch.is_injected = false;
+  return std::exchange(watch.injected, {});
+}
+
+// Only what is injected by now is merged: what a callback injects meanwhile
+// comes in the next iteration.
+void Reactor::FindInjectedEvents(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const Event event(events_[i]);
+    Watch* watch = FindWatch(event.descriptor, event.generation);
+    if (watch != nullptr && watch->is_injected) watch->has_event = true;
+  }
+}
+
+void Reactor::DispatchInjected(size_t event_count) {
   if (injected_.empty()) return;
+  FindInjectedEvents(event_count);
   injecting_.swap(injected_);
   for (const Injected& injected : injecting_) {
     Watch* watch = FindWatch(injected.descriptor, injected.generation);
-    if (watch == nullptr) continue;
+    if (watch == nullptr || watch->has_event) continue;
+    const Readiness readiness = TakeInjected(*watch);
     statistics_.events.Add();
     Call({Dispatch::Kind::kInjected, injected.descriptor,
           &typeid(*watch->handler)},
-         [&] { watch->handler->OnReady(injected.readiness); });
+         [&] { watch->handler->OnReady(readiness); });
   }
   injecting_.clear();
 }
 
 void Reactor::DispatchEvents(size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    const epoll_event event = events_[i];
-    const int descriptor = static_cast<int>(event.data.u64 & UINT32_MAX);
-    const auto generation = static_cast<uint32_t>(event.data.u64 >> 32);
-    Watch* watch = FindWatch(descriptor, generation);
+    const Event event(events_[i]);
+    Watch* watch = FindWatch(event.descriptor, event.generation);
     if (watch == nullptr) {
-      if (descriptor != wake_) statistics_.stale_events.Add();
+      if (event.descriptor != wake_) statistics_.stale_events.Add();
       continue;
     }
-    const Readiness readiness =
-        FromEpoll(event.events, watch->interest, watch->options);
-    if (!HasAny(readiness)) continue;
+    Readiness readiness =
+        FromEpoll(event.events, watch->interest, watch->options());
+    const bool is_merged = watch->has_event;
+    if (is_merged) {
+      watch->has_event = false;
+      readiness |= TakeInjected(*watch);
+    }
+    if (!is_merged && !readiness.any()) continue;
     statistics_.events.Add();
-    Call({Dispatch::Kind::kEvent, descriptor, &typeid(*watch->handler)},
+    Call({Dispatch::Kind::kEvent, event.descriptor, &typeid(*watch->handler)},
          [&] { watch->handler->OnReady(readiness); });
   }
 }
@@ -517,12 +578,22 @@ void Reactor::RunTasks() {
   if (next_task_ < running_tasks_.size()) statistics_.task_bound_hits.Add();
 }
 
+void Reactor::DiscardWork() {
+  CHECK(!is_running()) << "DiscardWork() is called inside of a callback";
+  // The destructors of either may add to the other.
+  do {
+    DeleteDoomed();
+  } while (DestroyTasks());
+}
+
 bool Reactor::DestroyTasks() {
   // Outside of the lock: destructors of tasks may post.
-  std::vector<Task> unrun = std::move(running_tasks_);
-  running_tasks_.clear();
+  std::vector<Task> unrun = std::exchange(running_tasks_, {});
+  next_task_ = 0;
+  unrun_tasks_.store(0, std::memory_order_relaxed);
   if (!unrun.empty()) return true;
   absl::MutexLock lock(&mutex_);
+  is_over_ = tasks_.empty();
   unrun.swap(tasks_);
   return !unrun.empty();
 }

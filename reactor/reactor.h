@@ -27,12 +27,16 @@ namespace pollux {
 
 class Reactor;
 
-// A Registration for whoever has many of them and knows their reactor anyway:
-// four bytes. Every call names the reactor, always the same one; Reset() comes
-// before the destructor. All else is said of Registration.
+// A Registration for owners that hold many and already know their reactor.
+// Takes four bytes. Every call names the reactor, always the same one. Reset()
+// must come before the destructor, which checks it in debug builds. Everything
+// else is as for Registration.
 class EmbeddedRegistration {
  public:
   EmbeddedRegistration() = default;
+#ifndef NDEBUG
+  ~EmbeddedRegistration();
+#endif
   EmbeddedRegistration(const EmbeddedRegistration&) = delete;
   EmbeddedRegistration& operator=(const EmbeddedRegistration&) = delete;
 
@@ -80,9 +84,11 @@ class [[nodiscard]] Registration {
   // Fails as SetInterest().
   absl::Status Rearm() { return embedded_.Rearm(reactor()); }
 
-  // Tells the handler `readiness` in the next iteration, which then does not
-  // wait, as if the kernel had, but whatever the interest is: for work that was
-  // left for reasons of fairness. Cancelled by destroying the registration.
+  // Reports `readiness` to the handler in the next iteration, which then does
+  // not wait, as if the kernel had reported it, but regardless of the interest:
+  // for work that was put off for fairness. Several calls, and the kernel's
+  // event in that iteration, are merged into one call of OnReady() with all of
+  // their readiness. Cancelled by destroying the registration.
   void Inject(Readiness readiness) { embedded_.Inject(reactor(), readiness); }
 
   // Stops watching. Nothing if it watches nothing.
@@ -103,8 +109,9 @@ class [[nodiscard]] Registration {
 // An event loop on one epoll set. One iteration, in this order:
 //   1. wait for events, until the earliest deadline, or not at all if there is
 //      something to do;
-//   2. read the clock: Now() stays the same until the next iteration;
-//   3. injected readiness, then events, in the kernel's order;
+//   2. read the clock: Now() stays the same until the iteration ends;
+//   3. injected readiness, in order, then events, in the kernel's order. A
+//      registration that has both is called once, in its event's place;
 //   4. timers due at Now(), earliest first, in arming order where equal; those
 //      armed meanwhile wait for the next iteration;
 //   5. tasks that were posted before this step, in order;
@@ -117,9 +124,10 @@ class [[nodiscard]] Registration {
 // naming who it was, when another thread uses it while it runs, or a child
 // after fork(2): a reactor stays with the process that made it. Must outlive
 // every Registration and Timer made on it. Every method may be called from
-// inside its callbacks, except Run() and RunOnce(). Callbacks must not block:
-// whatever they do, the others wait for. What fails is told by each method;
-// epoll itself failing, which a correct program cannot bring about, ends the
+// inside its callbacks, except Run() and RunOnce(), nor may a callback destroy
+// it: both end the program in every build. Callbacks must not block: everything
+// else on the loop waits for them. Each method documents how it fails; a
+// failure of epoll itself, which a correct program cannot cause, ends the
 // program.
 class Reactor {
  public:
@@ -157,8 +165,7 @@ class Reactor {
     return Create(kernel, Options());
   }
 
-  // Tasks that have not run are destroyed, not run; so are the objects given to
-  // DeleteSoon(). What is then still registered or armed is a bug of the
+  // As DiscardWork(). Anything still registered or armed is a bug of the
   // caller.
   ~Reactor();
   Reactor(const Reactor&) = delete;
@@ -168,24 +175,28 @@ class Reactor {
   // when Run() returns.
   void Run();
 
-  // One iteration, waiting at most `max_wait`, not at all if that is not
-  // positive: for tests, and for loops that are not ours. Runs also after a
-  // Stop(), without waiting.
-  void RunOnce(absl::Duration max_wait);
+  // Runs one iteration that waits at most `max_wait`, or not at all if that is
+  // not positive: for tests, and for foreign loops. Returns true if Stop() was
+  // called, before or during the iteration, and forgets that call; a Stop()
+  // that came before also makes the iteration not wait.
+  bool RunOnce(absl::Duration max_wait);
 
-  // For a loop that is not ours: call RunOnce(absl::ZeroDuration()) when
+  // For a foreign loop: call RunOnce(absl::ZeroDuration()) when
   // pollable_descriptor() is readable (poll(2), or an epoll set of its own), or
-  // when TimeUntilWork() has passed, whichever is first. Post() and Stop() from
-  // other threads make it readable too.
+  // when TimeUntilWork() has passed, whichever is first; leave the loop when it
+  // returns true. Post() and Stop() from other threads make the descriptor
+  // readable too. TimeUntilWork() counts from the moment of the call.
   int pollable_descriptor() const { return epoll_; }
-  absl::Duration TimeUntilWork() { return WaitLimit(absl::InfiniteDuration()); }
+  absl::Duration TimeUntilWork();
 
-  // Makes Run() return at the end of its iteration. Any thread.
+  // Makes one Run() or RunOnce() return at the end of its iteration: the one
+  // that is running, or the next. Any thread.
   void Stop();
 
   // Runs `task` in a later step of the loop, never inline. Any thread; first
-  // in, first out for each caller. ResourceExhausted when the queue is full:
-  // the task is then destroyed unrun.
+  // in, first out for each caller. Fails with ResourceExhausted while the queue
+  // is full, and with Cancelled from DiscardWork() on; the task is then
+  // destroyed unrun, on the calling thread.
   absl::Status Post(Task task);
 
   // Watches `descriptor`, which must be open and not yet watched here, for
@@ -199,6 +210,13 @@ class Reactor {
     return Register(descriptor, interest, WatchOptions(), handler);
   }
 
+  // Ends what runs here, on the thread it belongs to, when the reactor itself
+  // is destroyed on another: destroys the tasks that have not run, unrun, and
+  // the objects given to DeleteSoon(); Post() fails from here on. Not from
+  // inside of a callback. Called on the thread that has run the loop, which
+  // does not run again.
+  void DiscardWork();
+
   // Destroys `object` at the end of the iteration, so it may be the one whose
   // callback is running.
   template <typename T>
@@ -208,8 +226,9 @@ class Reactor {
                        [](void* doomed) { delete static_cast<T*>(doomed); }});
   }
 
-  // The time of this iteration; before the first one, of the creation.
-  MonotonicTime Now() const { return now_; }
+  // Returns the time of the current iteration; outside of Run() and RunOnce(),
+  // the clock's.
+  MonotonicTime Now() const { return is_running() ? now_ : Clock(); }
 
   Kernel& kernel() const { return kernel_; }
 
@@ -226,16 +245,30 @@ class Reactor {
     IoHandler* handler = nullptr;
     // Tells this registration's events from those of earlier ones.
     uint32_t generation = 0;
-    WatchOptions options;
-    Interest interest : 7 = Interest::kNone;
+    Trigger trigger = Trigger::kLevel;
+    Interest interest : 3 = Interest::kNone;
+    bool priority_data : 1 = false;
+    bool peer_half_close : 1 = false;
     // Not while an exclusive one wants nothing.
     bool is_in_epoll : 1 = false;
+    // Whether it is in injected_ or injecting_.
+    bool is_injected : 1 = false;
+    // Whether the events of this iteration have one that is told together with
+    // what was injected.
+    bool has_event : 1 = false;
+    // What was injected. Nothing if not is_injected.
+    Readiness injected = {};
+
+    WatchOptions options() const {
+      return {.trigger = trigger,
+              .priority_data = priority_data,
+              .peer_half_close = peer_half_close};
+    }
   };
   static_assert(sizeof(Watch) == 16, "there is one for each descriptor");
   struct Injected {
     int descriptor;
     uint32_t generation;
-    Readiness readiness;
   };
   struct Doomed {
     void* object;
@@ -268,7 +301,10 @@ class Reactor {
   [[noreturn]] void NameOffender(const char* what, int descriptor) const;
   void CheckProcess() const;
 
-  void EnterLoop();
+  bool is_running() const {
+    return loop_thread_.load(std::memory_order_relaxed) != kNoThread;
+  }
+  void EnterLoop(const char* caller);
   void LeaveLoop();
   void SetRunningThread(pthread_t thread);
   void Iterate(absl::Duration max_wait);
@@ -278,10 +314,13 @@ class Reactor {
   template <typename Callback>
   void Call(const Dispatch& dispatch, Callback callback);
 
+  bool HasWork() const;
   absl::Duration WaitLimit(absl::Duration max_wait);
   size_t Wait(absl::Duration limit);
   void ReadIdleSince();
-  void DispatchInjected();
+  static Readiness TakeInjected(Watch& watch);
+  void FindInjectedEvents(size_t count);
+  void DispatchInjected(size_t event_count);
   void DispatchEvents(size_t count);
   void FireTimers();
   void RunTasks();
@@ -331,6 +370,8 @@ class Reactor {
 
   absl::Mutex mutex_;
   std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  // DiscardWork() was called.
+  bool is_over_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether the loop is sure to look at tasks_: it is awake, or was woken.
   bool wake_sent_ ABSL_GUARDED_BY(mutex_) = false;
   // When the first of tasks_ was posted.

@@ -1,9 +1,7 @@
 #include "reactor/reactor_group.h"
 
-#include <pthread.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/log/check.h"
@@ -12,8 +10,6 @@
 
 namespace pollux {
 namespace {
-
-constexpr size_t kMaxThreadName = 15;
 
 absl::StatusOr<std::vector<int>> UsableCpus(Kernel& kernel) {
   cpu_set_t set;
@@ -31,11 +27,13 @@ absl::StatusOr<std::vector<int>> UsableCpus(Kernel& kernel) {
 absl::StatusOr<std::unique_ptr<ReactorGroup>> ReactorGroup::Create(
     Kernel& kernel, const Options& options) {
   std::unique_ptr<ReactorGroup> group(new ReactorGroup(kernel, options));
-  absl::StatusOr<std::vector<int>> cpus = UsableCpus(kernel);
-  if (!cpus.ok()) return cpus.status();
-  group->cpus_ = *std::move(cpus);
-  const size_t count =
-      options.reactors > 0 ? options.reactors : group->cpus_.size();
+  size_t count = options.reactors;
+  if (count == 0 || options.affinity == Affinity::kOneCpuEach) {
+    absl::StatusOr<std::vector<int>> cpus = UsableCpus(kernel);
+    if (!cpus.ok()) return cpus.status();
+    group->cpus_ = *std::move(cpus);
+    if (count == 0) count = group->cpus_.size();
+  }
   for (size_t i = 0; i < count; ++i) {
     absl::StatusOr<std::unique_ptr<Reactor>> reactor =
         Reactor::Create(kernel, options.reactor);
@@ -62,10 +60,16 @@ absl::Status ReactorGroup::Start(MakeWorker make) {
     // One after another, so that `make` is never called twice at once.
     absl::Notification made;
     absl::Status outcome;
-    threads_.emplace_back([this, i, &make, &outcome, &made] {
-      Run(i, make, outcome, [&made] { made.Notify(); });
-    });
-    made.WaitForNotification();
+    absl::StatusOr<Thread> thread =
+        Thread::Start(ThreadName(i), [this, i, &make, &outcome, &made] {
+          Run(i, make, outcome, [&made] { made.Notify(); });
+        });
+    if (thread.ok()) {
+      threads_.push_back(*std::move(thread));
+      made.WaitForNotification();
+    } else {
+      outcome = thread.status();
+    }
     if (outcome.ok()) continue;
     Stop();
     Join();
@@ -74,12 +78,12 @@ absl::Status ReactorGroup::Start(MakeWorker make) {
   return absl::OkStatus();
 }
 
-absl::Status ReactorGroup::Settle(size_t index) {
-  const std::string name =
-      absl::StrCat(options_.thread_name, options_.first_thread_number + index)
-          .substr(0, kMaxThreadName);
-  // Only for whoever looks: a name that is refused is none.
-  (void)pthread_setname_np(pthread_self(), name.c_str());
+std::string ReactorGroup::ThreadName(size_t index) const {
+  return absl::StrCat(options_.thread_name,
+                      options_.first_thread_number + index);
+}
+
+absl::Status ReactorGroup::PinToCpu(size_t index) {
   if (options_.affinity == Affinity::kNone) return absl::OkStatus();
   cpu_set_t cpu;
   CPU_ZERO(&cpu);
@@ -90,7 +94,7 @@ absl::Status ReactorGroup::Settle(size_t index) {
 void ReactorGroup::Run(size_t index, MakeWorker& make, absl::Status& outcome,
                        absl::AnyInvocable<void()> made) {
   std::unique_ptr<Worker> worker;
-  outcome = Settle(index);
+  outcome = PinToCpu(index);
   if (outcome.ok()) {
     absl::StatusOr<std::unique_ptr<Worker>> result =
         make(*reactors_[index], index);
@@ -102,6 +106,7 @@ void ReactorGroup::Run(size_t index, MakeWorker& make, absl::Status& outcome,
   made();
   if (runs) reactors_[index]->Run();
   worker.reset();
+  reactors_[index]->DiscardWork();
 }
 
 void ReactorGroup::Stop() {
@@ -109,9 +114,7 @@ void ReactorGroup::Stop() {
 }
 
 void ReactorGroup::Join() {
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
+  for (Thread& thread : threads_) thread.Join();
 }
 
 }  // namespace pollux

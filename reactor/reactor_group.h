@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -13,11 +12,14 @@
 #include "absl/status/statusor.h"
 #include "reactor/kernel.h"
 #include "reactor/reactor.h"
+#include "reactor/thread.h"
 
 namespace pollux {
 
 // N reactors on N threads, which share nothing: what runs on one is made on its
-// thread, stays there, and is destroyed there.
+// thread, stays there, and is destroyed there, including tasks that were posted
+// and never ran and objects given to DeleteSoon(). Once a thread has ended,
+// Post() to its reactor fails with Cancelled.
 //
 //   auto group = ReactorGroup::Create(kernel, {.reactors = 4});
 //   absl::Status status = (*group)->Start(
@@ -31,7 +33,7 @@ namespace pollux {
 // its threads. Destroying it stops and joins.
 class ReactorGroup final {
  public:
-  // Whatever a reactor is for. Made and destroyed on the reactor's thread.
+  // The purpose of a reactor. Made and destroyed on the reactor's thread.
   class Worker {
    public:
     virtual ~Worker() = default;
@@ -64,8 +66,10 @@ class ReactorGroup final {
   using MakeWorker = absl::AnyInvocable<absl::StatusOr<std::unique_ptr<Worker>>(
       Reactor& reactor, size_t index)>;
 
-  // Fails if the kernel refuses a descriptor. `kernel` must outlive the group
-  // and be one for several threads, as LinuxKernel is.
+  // Fails if the kernel refuses a descriptor, or does not say which CPUs there
+  // are and they matter: Options::reactors is 0 or threads are to stay on them.
+  // `kernel` must outlive the group and be one for several threads, as
+  // LinuxKernel is.
   static absl::StatusOr<std::unique_ptr<ReactorGroup>> Create(
       Kernel& kernel, const Options& options);
   ~ReactorGroup();
@@ -76,8 +80,8 @@ class ReactorGroup final {
   // `index` is below size(). For Post() from other threads, and statistics().
   Reactor& reactor(size_t index) const { return *reactors_[index]; }
 
-  // Starts the threads and returns when every worker is made. If one cannot be,
-  // says why, with nothing left running. Once only.
+  // Starts the threads and returns when every worker is made. If a thread or a
+  // worker cannot be made, returns why, with nothing left running. Once only.
   absl::Status Start(MakeWorker make);
 
   // Makes every reactor stop at the end of its iteration. Any thread.
@@ -90,7 +94,8 @@ class ReactorGroup final {
   ReactorGroup(Kernel& kernel, const Options& options)
       : kernel_(kernel), options_(options) {}
 
-  absl::Status Settle(size_t index);
+  std::string ThreadName(size_t index) const;
+  absl::Status PinToCpu(size_t index);
   void Run(size_t index, MakeWorker& make, absl::Status& outcome,
            absl::AnyInvocable<void()> made);
 
@@ -98,7 +103,7 @@ class ReactorGroup final {
   const Options options_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
   std::vector<int> cpus_;
-  std::vector<std::thread> threads_;
+  std::vector<Thread> threads_;
 };
 
 }  // namespace pollux

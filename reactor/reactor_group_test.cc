@@ -134,7 +134,9 @@ TEST_F(ReactorGroupTest, StartAndStopRaceWithPosts) {
     for (size_t i = 0; i < 2; ++i) {
       posters.emplace_back([&, i] {
         for (int post = 0; post < 50; ++post) {
-          ASSERT_TRUE(group->reactor(i).Post([&] { ++ran; }).ok());
+          const absl::Status posted = group->reactor(i).Post([&] { ++ran; });
+          // Its thread may have ended.
+          ASSERT_TRUE(posted.ok() || absl::IsCancelled(posted)) << posted;
         }
       });
     }
@@ -220,11 +222,8 @@ class FailingKernel final : public InterceptingKernel {
 };
 
 TEST_F(ReactorGroupTest, TellsWhatTheKernelRefuses) {
-  for (SyscallKind kind :
-       {SyscallKind::kSchedGetAffinity, SyscallKind::kEpollCreate1}) {
-    FailingKernel failing(kernel_, kind, ENOMEM);
-    EXPECT_FALSE(ReactorGroup::Create(failing, {.reactors = 1}).ok());
-  }
+  FailingKernel no_epoll(kernel_, SyscallKind::kEpollCreate1, ENOMEM);
+  EXPECT_FALSE(ReactorGroup::Create(no_epoll, {.reactors = 1}).ok());
   FailingKernel failing(kernel_, SyscallKind::kSchedSetAffinity, EPERM);
   const auto group = *ReactorGroup::Create(
       failing,
@@ -232,6 +231,133 @@ TEST_F(ReactorGroupTest, TellsWhatTheKernelRefuses) {
   EXPECT_EQ(group->Start(MakeNoter()).message(),
             "sched_setaffinity: Operation not permitted");
   EXPECT_EQ(alive_, 0);
+}
+
+// As with more CPUs than a cpu_set_t has room for, or in a sandbox.
+TEST_F(ReactorGroupTest, CpusThatAreUnknownOnlyMatterWhereTheyAreUsed) {
+  FailingKernel failing(kernel_, SyscallKind::kSchedGetAffinity, EINVAL);
+  const auto group = ReactorGroup::Create(failing, {.reactors = 2});
+  ASSERT_TRUE(group.ok()) << group.status();
+  EXPECT_TRUE((*group)->Start(MakeNoter()).ok());
+  const std::string reason = "sched_getaffinity: Invalid argument";
+  EXPECT_EQ(ReactorGroup::Create(failing, {}).status().message(), reason);
+  EXPECT_EQ(ReactorGroup::Create(
+                failing, {.reactors = 2,
+                          .affinity = ReactorGroup::Affinity::kOneCpuEach})
+                .status()
+                .message(),
+            reason);
+}
+
+// Has CPUs whose numbers are not their indices, and notes to which of them
+// threads are bound.
+class SparseCpus final : public InterceptingKernel {
+ public:
+  using InterceptingKernel::InterceptingKernel;
+
+  SysResult SchedGetAffinity(pid_t, cpu_set_t& cpus) override {
+    CPU_ZERO(&cpus);
+    CPU_SET(3, &cpus);
+    CPU_SET(70, &cpus);
+    return SysResult::Ok();
+  }
+  SysResult SchedSetAffinity(pid_t thread, const cpu_set_t& cpus) override {
+    EXPECT_EQ(thread, 0);
+    EXPECT_EQ(CPU_COUNT(&cpus), 1);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &cpus)) bound_to_.push_back(cpu);
+    }
+    return SysResult::Ok();
+  }
+  const std::vector<int>& bound_to() const { return bound_to_; }
+
+ private:
+  SysResult Intercept(SyscallRecord&, Proceed proceed) override {
+    return proceed(SIZE_MAX);
+  }
+
+  std::vector<int> bound_to_;
+};
+
+TEST_F(ReactorGroupTest, ThreadsAreBoundToTheCpusThatTheProcessMayUse) {
+  SparseCpus kernel(kernel_);
+  const auto group = *ReactorGroup::Create(
+      kernel, {.reactors = 3, .affinity = ReactorGroup::Affinity::kOneCpuEach});
+  ASSERT_TRUE(group->Start(MakeNoter()).ok());
+  EXPECT_THAT(kernel.bound_to(), testing::ElementsAre(3, 70, 3));
+  EXPECT_EQ(*ReactorGroup::CountCpus(kernel), 2u);
+  EXPECT_EQ((*ReactorGroup::Create(kernel, {}))->size(), 2u);
+}
+
+// Posts and dooms what is to be destroyed on its thread, when it goes.
+class Leaver final : public Worker {
+ public:
+  Leaver(Reactor& reactor, std::atomic<int>& alive)
+      : reactor_(reactor), alive_(alive) {}
+  ~Leaver() override {
+    reactor_.DeleteSoon(std::make_unique<Noter>(alive_));
+    EXPECT_TRUE(
+        reactor_.Post([noter = std::make_unique<Noter>(alive_)] { FAIL(); })
+            .ok());
+  }
+
+ private:
+  Reactor& reactor_;
+  std::atomic<int>& alive_;
+};
+
+TEST_F(ReactorGroupTest, WhatHasNotRunIsDestroyedOnItsThread) {
+  const auto group = Make({.reactors = 2});
+  ASSERT_TRUE(group
+                  ->Start([this](Reactor& reactor, size_t) {
+                    return std::make_unique<Leaver>(reactor, alive_);
+                  })
+                  .ok());
+  group->Stop();
+  group->Join();
+  EXPECT_EQ(alive_, 0);
+  // From then on nothing is taken that could only be destroyed elsewhere.
+  EXPECT_TRUE(absl::IsCancelled(group->reactor(1).Post([] {})));
+}
+
+TEST_F(ReactorGroupTest, WhatAWorkerLeftThatCouldNotBeMadeIsDestroyedThere) {
+  const auto group = Make({.reactors = 1});
+  const absl::Status status =
+      group->Start([this](Reactor& reactor,
+                          size_t) -> absl::StatusOr<std::unique_ptr<Worker>> {
+        reactor.DeleteSoon(std::make_unique<Noter>(alive_));
+        return absl::UnavailableError("no");
+      });
+  EXPECT_EQ(status, absl::UnavailableError("no"));
+  EXPECT_EQ(alive_, 0);
+}
+
+// Every thread that is started from now on would have a stack that no machine
+// has room for.
+void AskForImpossibleStacks() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, size_t{1} << 55);
+  ASSERT_EQ(pthread_setattr_default_np(&attributes), 0);
+  pthread_attr_destroy(&attributes);
+}
+
+TEST_F(ReactorGroupTest, ThreadThatCannotBeMadeEndsTheOthersWithAReason) {
+  pthread_attr_t before;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  const auto group = Make({.reactors = 3});
+  const absl::Status status = group->Start([&](Reactor&, size_t index) {
+    if (index == 1) AskForImpossibleStacks();
+    return std::make_unique<Noter>(alive_);
+  });
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_THAT(
+      std::string(status.message()),
+      testing::StartsWith("cannot start the thread \"reactor2\": Resource "
+                          "temporarily unavailable: raise the limit"));
+  EXPECT_EQ(alive_, 0);
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  pthread_attr_destroy(&before);
 }
 
 }  // namespace

@@ -102,6 +102,45 @@ TEST_F(ReactorMisuseDeathTest, UseAfterForkIsNamed) {
       "a reactor is used after fork");
 }
 
+class BareTimer final : public EmbeddedTimer {
+ public:
+  using EmbeddedTimer::ArmAt;
+  using EmbeddedTimer::Disarm;
+
+ private:
+  void OnDeadline() override {}
+};
+
+TEST_F(ReactorMisuseDeathTest, DestroyingAnArmedEmbeddedTimerIsNamed) {
+  const auto destroy_armed = [&] {
+    BareTimer timer;
+    timer.ArmAt(*reactor_, reactor_->Now());
+  };
+  EXPECT_DEATH(destroy_armed(), "a timer is destroyed while it is armed");
+  BareTimer timer;
+  timer.ArmAt(*reactor_, reactor_->Now());
+  timer.Disarm(*reactor_);
+}
+
+TEST_F(ReactorMisuseDeathTest, DestroyingAnActiveEmbeddedRegistrationIsNamed) {
+  const int descriptor = kernel_.EventFd(0, 0).descriptor();
+  const auto destroy_active = [&] {
+    EmbeddedRegistration registration;
+    ASSERT_TRUE(
+        registration.Start(*reactor_, descriptor, Interest::kRead, {}, handler_)
+            .ok());
+  };
+  EXPECT_DEATH(destroy_active(),
+               "the registration of descriptor [0-9]+ is destroyed while it is "
+               "active");
+  EmbeddedRegistration registration;
+  ASSERT_TRUE(
+      registration.Start(*reactor_, descriptor, Interest::kRead, {}, handler_)
+          .ok());
+  registration.Reset(*reactor_);
+  ASSERT_TRUE(kernel_.Close(descriptor).ok());
+}
+
 #endif  // NDEBUG
 
 // Between runs any one thread may have it.

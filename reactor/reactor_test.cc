@@ -554,21 +554,12 @@ TEST_P(ReactorTest, NowStaysTheSameWithinAnIteration) {
                 [&](Readiness) { look(); });
   Iterate();
   EXPECT_THAT(times, ElementsAre(times[0], times[0], times[0], times[0]));
-  EXPECT_EQ(reactor_->Now(), times[0]);
 }
 
 TEST_P(ReactorTest, NowIsReadAfterTheWait) {
   const MonotonicTime before = reactor_->Now();
   reactor_->RunOnce(absl::Milliseconds(1));
   EXPECT_GE(reactor_->Now() - before, absl::Milliseconds(1));
-}
-
-TEST_P(ReactorTest, NowBeforeTheFirstIterationIsTheCreation) {
-  const int64_t start = kernel_.ClockGetTime(CLOCK_MONOTONIC).value();
-  reactor_ = *Reactor::Create(kernel_);
-  const int64_t end = kernel_.ClockGetTime(CLOCK_MONOTONIC).value();
-  EXPECT_GE(reactor_->Now().nanos(), start);
-  EXPECT_LE(reactor_->Now().nanos(), end);
 }
 
 TEST_P(ReactorTest, AnIterationWaitsOnceAndLooksAtTheClockTwice) {
@@ -609,7 +600,7 @@ TEST_P(ReactorTest, ATimerFiresOnceAndNotBeforeItsDeadline) {
     EXPECT_GE(reactor_->Now() - armed, absl::Milliseconds(1));
   });
   timer.ArmAfter(absl::Milliseconds(1));
-  EXPECT_EQ(timer.deadline() - armed, absl::Milliseconds(1));
+  EXPECT_GE(timer.deadline() - armed, absl::Milliseconds(1));
   ASSERT_TRUE(RunUntil([&] { return fired > 0; }));
   EXPECT_FALSE(timer.armed());
   EXPECT_TRUE(IsIdle());
@@ -629,9 +620,11 @@ TEST_P(ReactorTest, ADelayThatIsNotPositiveFiresInTheNextTimerStep) {
                                absl::Hours(-1), -absl::InfiniteDuration()}) {
     int fired = 0;
     Timer timer(*reactor_, [&] { ++fired; });
+    const MonotonicTime before = reactor_->Now();
     timer.ArmAfter(delay);
     EXPECT_EQ(fired, 0) << delay;
-    EXPECT_EQ(timer.deadline(), reactor_->Now()) << delay;
+    EXPECT_GE(timer.deadline(), before) << delay;
+    EXPECT_LE(timer.deadline(), reactor_->Now()) << delay;
     reactor_->RunOnce(absl::InfiniteDuration());
     EXPECT_EQ(fired, 1) << delay;
   }
@@ -1103,12 +1096,6 @@ TEST_P(ReactorTest, RunOnceWaitsNoLongerThanItMay) {
   Timer timer(*reactor_, [] { FAIL(); });
   timer.ArmAfter(absl::Hours(1));
   reactor_->RunOnce(absl::Milliseconds(1));
-}
-
-TEST_P(ReactorTest, RunOnceDoesNotWaitAfterAStop) {
-  reactor_->Stop();
-  reactor_->RunOnce(absl::InfiniteDuration());
-  reactor_->RunOnce(absl::InfiniteDuration());
 }
 
 TEST_P(ReactorTest, ANegativeWaitIsNone) {

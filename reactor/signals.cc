@@ -2,6 +2,7 @@
 
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -55,10 +56,28 @@ Signals::~Signals() {
   }
 }
 
-void Signals::On(int signal, Callback callback) {
+Signals::CallbackId Signals::On(int signal, Callback callback) {
   CHECK_EQ(sigismember(&taken_, signal), 1)
       << "signal " << signal << " was not given to Create()";
-  subscribers_.push_back({signal, std::move(callback)});
+  const CallbackId id{++last_id_};
+  subscribers_.push_back({id, signal, std::move(callback)});
+  return id;
+}
+
+void Signals::Remove(CallbackId id) {
+  const auto found = std::find_if(
+      subscribers_.begin(), subscribers_.end(),
+      [id](const Subscriber& subscriber) { return subscriber.id == id; });
+  CHECK(found != subscribers_.end() && found->signal != 0)
+      << "the callback was removed before";
+  found->signal = 0;
+  if (!is_calling_) EraseRemoved();
+}
+
+void Signals::EraseRemoved() {
+  std::erase_if(subscribers_, [](const Subscriber& subscriber) {
+    return subscriber.signal == 0;
+  });
 }
 
 void Signals::OnReady(Readiness) {
@@ -72,11 +91,14 @@ void Signals::OnReady(Readiness) {
   const Event event = {.signal = static_cast<int>(info.ssi_signo),
                        .sender = static_cast<pid_t>(info.ssi_pid),
                        .sender_user = info.ssi_uid};
+  is_calling_ = true;
   const size_t count = subscribers_.size();
   for (size_t i = 0; i < count; ++i) {
     Subscriber& subscriber = subscribers_[i];
     if (subscriber.signal == event.signal) subscriber.callback(event);
   }
+  is_calling_ = false;
+  EraseRemoved();
 }
 
 }  // namespace pollux

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <cstdint>
 #include <deque>
 #include <initializer_list>
 #include <memory>
@@ -52,15 +53,25 @@ class Signals final : private IoHandler {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // Calls `callback`, which is kept until this object is destroyed, for each
-  // `signal`, one of those given to Create(). Any number of callbacks for each,
+  // Names a callback.
+  enum class CallbackId : uint64_t {};
+
+  // Calls `callback` for each `signal`, one of those given to Create(), until
+  // Remove() or the end of this object. Any number of callbacks for each,
   // called in the order in which they were added; one that is added by a
   // callback is called from the next signal on. A signal without a callback is
   // taken and forgotten.
-  void On(int signal, Callback callback);
+  CallbackId On(int signal, Callback callback);
+
+  // Undoes On(): the callback is not called again, even for the signal that is
+  // being reported. It is destroyed at once, or, inside of a callback, when all
+  // have been called. `id` must not have been removed.
+  void Remove(CallbackId id);
 
  private:
   struct Subscriber {
+    CallbackId id;
+    // 0 if it was removed.
     int signal;
     Callback callback;
   };
@@ -69,6 +80,7 @@ class Signals final : private IoHandler {
 
   absl::Status Take(std::initializer_list<int> signals);
   void OnReady(Readiness readiness) override;
+  void EraseRemoved();
 
   Reactor& reactor_;
   // What is taken; of it, what was not blocked before.
@@ -78,6 +90,8 @@ class Signals final : private IoHandler {
   Registration registration_;
   // Stays in place while callbacks add to it.
   std::deque<Subscriber> subscribers_;
+  uint64_t last_id_ = 0;
+  bool is_calling_ = false;
 };
 
 }  // namespace pollux

@@ -128,6 +128,58 @@ TEST_P(SignalsTest, WhatACallbackAddsIsCalledFromTheNextSignalOn) {
   EXPECT_EQ(received_.size(), 1000u);
 }
 
+TEST_P(SignalsTest, RemovedCallbackIsNotCalled) {
+  const auto signals = Create();
+  std::vector<int> called;
+  auto kept = std::make_shared<int>(0);
+  const auto first =
+      signals->On(SIGUSR1, [&, kept](const auto&) { called.push_back(1); });
+  signals->On(SIGUSR1, [&](const auto&) { called.push_back(2); });
+  signals->Remove(first);
+  EXPECT_EQ(kept.use_count(), 1);
+  Raise(SIGUSR1);
+  ASSERT_TRUE(RunUntil([&] { return !called.empty(); }));
+  EXPECT_THAT(called, ElementsAre(2));
+}
+
+TEST_P(SignalsTest, CallbackRemovesItselfAndAnother) {
+  const auto signals = Create();
+  std::vector<int> called;
+  auto kept = std::make_shared<int>(0);
+  Signals::CallbackId first;
+  Signals::CallbackId third;
+  first = signals->On(SIGUSR1, [&, kept](const auto&) {
+    signals->Remove(first);
+    signals->Remove(third);
+    // It still runs, so it is still there.
+    EXPECT_GT(kept.use_count(), 1);
+    called.push_back(1);
+  });
+  signals->On(SIGUSR1, [&](const auto&) { called.push_back(2); });
+  third = signals->On(SIGUSR1, [&](const auto&) { called.push_back(3); });
+  Raise(SIGUSR1);
+  ASSERT_TRUE(RunUntil([&] { return !called.empty(); }));
+  EXPECT_THAT(called, ElementsAre(1, 2));
+  EXPECT_EQ(kept.use_count(), 1);
+  Raise(SIGUSR1);
+  ASSERT_TRUE(RunUntil([&] { return called.size() > 2; }));
+  EXPECT_THAT(called, ElementsAre(1, 2, 2));
+}
+
+using SignalsDeathTest = SignalsTest;
+
+INSTANTIATE_TEST_SUITE_P(Kernels, SignalsDeathTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(SignalsDeathTest, RemovingACallbackTwiceIsABug) {
+  const auto signals = Create();
+  const auto callback = signals->On(SIGUSR1, [](const auto&) {});
+  signals->On(SIGUSR1, [](const auto&) {});
+  signals->Remove(callback);
+  EXPECT_DEATH(signals->Remove(callback), "the callback was removed before");
+}
+
 TEST_P(SignalsTest, ASignalWithoutACallbackIsTakenAndForgotten) {
   const std::unique_ptr<Signals> signals = Create();
   Listen(*signals, SIGUSR2);

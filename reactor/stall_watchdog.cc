@@ -1,6 +1,8 @@
 #include "reactor/stall_watchdog.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -14,7 +16,7 @@
 #include "absl/debugging/symbolize.h"
 #include "absl/log/check.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "reactor/sys_result.h"
 #include "reactor/type_name.h"
 
@@ -22,9 +24,16 @@ namespace pollux {
 namespace {
 
 constexpr int kMaxFrames = 64;
-constexpr absl::Duration kSignalPatience = absl::Seconds(1);
 // How many times a loop is looked at within the threshold.
 constexpr int kLooks = 4;
+// How soon a thread that was asked for its stack is looked at again.
+constexpr absl::Duration kAnswerInterval = absl::Milliseconds(1);
+
+MonotonicTime Now() {
+  timespec now;
+  CHECK_EQ(::clock_gettime(CLOCK_MONOTONIC, &now), 0);
+  return MonotonicTime() + absl::DurationFromTimespec(now);
+}
 
 std::string Symbol(void* address) {
   std::array<char, 512> name;
@@ -52,7 +61,17 @@ void* InterruptedAt(const void* context) {
 // Filled on the loop's thread, in the signal's handler, where little is
 // allowed: signal-safety(7).
 struct StallWatchdog::Capture {
-  enum State : int { kIdle, kAsked, kTaken };
+  enum State : int {
+    // The signal is on its way.
+    kAsked,
+    // The handler writes.
+    kFilling,
+    kFilled,
+    // Nobody waits for it: the reactor may be gone.
+    kAbandoned,
+    // The signal has arrived, and found it abandoned.
+    kDone,
+  };
 
   const Reactor* reactor = nullptr;
   uint64_t progress = 0;
@@ -61,19 +80,31 @@ struct StallWatchdog::Capture {
   int frames = 0;
   std::array<void*, kMaxFrames> stack;
   std::array<Dispatch, DispatchLog::kSize> recent;
-  std::atomic<int> state = kIdle;
+  std::atomic<int> state = kAsked;
+};
+
+struct StallWatchdog::Watched {
+  Reactor* reactor;
+  std::string name;
+  uint64_t progress = 0;
+  MonotonicTime since = {};
+  // While the thread is asked for its stack: what it fills. Null otherwise.
+  std::unique_ptr<Capture> capture = nullptr;
+  // When that was tried first. Infinite: not in this stall.
+  MonotonicTime asked_at = MonotonicTime::Infinite();
+  bool reported = false;
 };
 
 StallWatchdog::StallWatchdog(const Options& options, OnStall on_stall,
                              OnAlive on_alive)
     : options_(options),
       on_stall_(std::move(on_stall)),
-      on_alive_(std::move(on_alive)),
-      capture_(std::make_unique<Capture>()) {}
+      on_alive_(std::move(on_alive)) {}
 
 absl::StatusOr<std::unique_ptr<StallWatchdog>> StallWatchdog::Create(
     const Options& options, OnStall on_stall, OnAlive on_alive) {
   CHECK_GT(options.threshold, absl::ZeroDuration());
+  CHECK_GT(options.stack_timeout, absl::ZeroDuration());
   CHECK_GT(options.alive_interval, absl::ZeroDuration());
   std::unique_ptr<StallWatchdog> watchdog(
       new StallWatchdog(options, std::move(on_stall), std::move(on_alive)));
@@ -85,27 +116,34 @@ absl::StatusOr<std::unique_ptr<StallWatchdog>> StallWatchdog::Create(
     return SysResult::Error(errno).ToStatus("sigaction");
   }
   watchdog->handles_signal_ = true;
-  watchdog->thread_ =
-      std::thread([object = watchdog.get()] { object->Loop(); });
+  absl::StatusOr<Thread> thread = Thread::Start(
+      "stall-watchdog", [object = watchdog.get()] { object->Loop(); });
+  if (!thread.ok()) return thread.status();
+  watchdog->thread_ = *std::move(thread);
   return watchdog;
 }
 
 StallWatchdog::~StallWatchdog() {
-  if (thread_.joinable()) {
-    {
-      absl::MutexLock lock(&mutex_);
-      stops_ = true;
+  {
+    absl::MutexLock lock(&mutex_);
+    stops_ = true;
+  }
+  thread_.Join();
+  absl::MutexLock lock(&mutex_);
+  for (Watched& watched : watched_) Abandon(std::move(watched.capture));
+  bool keeps_handler = false;
+  for (std::unique_ptr<Capture>& capture : abandoned_) {
+    if (capture->state.load(std::memory_order_acquire) == Capture::kDone) {
+      continue;
     }
-    thread_.join();
-  }
-  if (capture_->state.load(std::memory_order_acquire) == Capture::kAsked) {
     // A thread that blocks the signal, or hangs in the kernel, may still get
-    // to it: the handler and what it fills stay.
-    (void)capture_.release();
-    return;
+    // to it: the handler and what it looks at stay.
+    (void)capture.release();
+    keeps_handler = true;
   }
-  if (handles_signal_)
+  if (handles_signal_ && !keeps_handler) {
     (void)::sigaction(options_.signal, &old_action_, nullptr);
+  }
 }
 
 void StallWatchdog::Watch(Reactor& reactor, std::string name) {
@@ -115,6 +153,9 @@ void StallWatchdog::Watch(Reactor& reactor, std::string name) {
 
 void StallWatchdog::Unwatch(Reactor& reactor) {
   absl::MutexLock lock(&mutex_);
+  for (Watched& watched : watched_) {
+    if (watched.reactor == &reactor) Abandon(std::move(watched.capture));
+  }
   std::erase_if(watched_, [&](const Watched& watched) {
     return watched.reactor == &reactor;
   });
@@ -124,7 +165,12 @@ void StallWatchdog::OnSignal(int, siginfo_t* info, void* context) {
   // kill(2) sends the number alone.
   if (info->si_code != SI_QUEUE) return;
   auto* capture = static_cast<Capture*>(info->si_value.sival_ptr);
-  if (capture->state.load(std::memory_order_acquire) != Capture::kAsked) return;
+  int state = Capture::kAsked;
+  if (!capture->state.compare_exchange_strong(state, Capture::kFilling,
+                                              std::memory_order_acquire)) {
+    capture->state.store(Capture::kDone, std::memory_order_release);
+    return;
+  }
   const int error = errno;
   const Reactor& reactor = *capture->reactor;
   capture->progress = reactor.progress_.load(std::memory_order_relaxed);
@@ -135,32 +181,39 @@ void StallWatchdog::OnSignal(int, siginfo_t* info, void* context) {
   int dropped = 0;
   capture->frames = absl::GetStackTraceWithContext(
       capture->stack.data(), kMaxFrames, kOwnFrames, context, &dropped);
-  capture->state.store(Capture::kTaken, std::memory_order_release);
+  capture->state.store(Capture::kFilled, std::memory_order_release);
   errno = error;
 }
 
 void StallWatchdog::Loop() {
   const absl::Duration look_interval = options_.threshold / kLooks;
-  absl::Time next_alive = absl::Now() + options_.alive_interval;
+  MonotonicTime next_alive = Now() + options_.alive_interval;
+  absl::Duration wait = look_interval;
   while (true) {
     std::vector<StallReport> reports;
     bool all_alive = false;
     {
       absl::MutexLock lock(&mutex_);
-      const bool stops =
-          mutex_.AwaitWithTimeout(absl::Condition(&stops_), look_interval);
-      if (stops) return;
-      all_alive = Look(absl::Now(), reports);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stops_), wait)) return;
+      all_alive = Look(Now(), reports);
+      std::erase_if(abandoned_, [](const std::unique_ptr<Capture>& capture) {
+        return capture->state.load(std::memory_order_acquire) == Capture::kDone;
+      });
+      const bool is_asking = std::any_of(
+          watched_.begin(), watched_.end(),
+          [](const Watched& watched) { return watched.capture != nullptr; });
+      wait =
+          is_asking ? std::min(look_interval, kAnswerInterval) : look_interval;
     }
     for (const StallReport& report : reports) on_stall_(report);
-    const absl::Time now = absl::Now();
+    const MonotonicTime now = Now();
     if (!all_alive || now < next_alive) continue;
     next_alive = now + options_.alive_interval;
     on_alive_();
   }
 }
 
-bool StallWatchdog::Look(absl::Time now, std::vector<StallReport>& reports) {
+bool StallWatchdog::Look(MonotonicTime now, std::vector<StallReport>& reports) {
   bool all_alive = true;
   for (Watched& watched : watched_) {
     const uint64_t progress =
@@ -169,51 +222,87 @@ bool StallWatchdog::Look(absl::Time now, std::vector<StallReport>& reports) {
     if (!calls_back || progress != watched.progress) {
       watched.progress = progress;
       watched.since = now;
-      watched.told = false;
+      watched.reported = false;
+      watched.asked_at = MonotonicTime::Infinite();
+      Abandon(std::move(watched.capture));
       continue;
     }
     const absl::Duration running_for = now - watched.since;
     if (running_for < options_.threshold) continue;
+    const Next next = watched.reported ? Next::kWait : Ask(watched, now);
+    if (next == Next::kIgnore) continue;
     all_alive = false;
-    if (watched.told) continue;
-    StallReport report;
+    if (next == Next::kWait) continue;
+    watched.reported = true;
+    StallReport& report = reports.emplace_back();
     report.reactor = watched.name;
     report.running_for = running_for;
-    if (!Describe(watched, report)) continue;
-    watched.told = true;
-    reports.push_back(std::move(report));
+    if (next == Next::kReport) {
+      Describe(*watched.capture, report);
+      watched.capture.reset();
+    } else {
+      Abandon(std::move(watched.capture));
+    }
   }
   return all_alive;
 }
 
-bool StallWatchdog::Describe(const Watched& watched, StallReport& report) {
-  Capture& capture = *capture_;
-  if (capture.state.load(std::memory_order_acquire) == Capture::kAsked) {
-    // An earlier one was never answered.
-    return false;
-  }
-  capture.reactor = watched.reactor;
-  capture.state.store(Capture::kAsked, std::memory_order_release);
-  {
-    // The thread cannot end while this is held.
-    absl::MutexLock lock(&watched.reactor->watch_mutex_);
-    const pthread_t thread = watched.reactor->running_thread_;
-    sigval value;
-    value.sival_ptr = &capture;
-    if (thread == Reactor::kNoThread ||
-        pthread_sigqueue(thread, options_.signal, value) != 0) {
-      capture.state.store(Capture::kIdle, std::memory_order_release);
-      return false;
+StallWatchdog::Next StallWatchdog::Ask(Watched& watched, MonotonicTime now) {
+  if (watched.capture != nullptr) {
+    const Capture& capture = *watched.capture;
+    if (capture.state.load(std::memory_order_acquire) != Capture::kFilled) {
+      return now - watched.asked_at < options_.stack_timeout
+                 ? Next::kWait
+                 : Next::kReportWithoutStack;
     }
+    if (capture.progress == watched.progress) return Next::kReport;
+    // It ended just when it was asked: no stall any more.
+    watched.capture.reset();
+    return Next::kIgnore;
   }
-  const absl::Time deadline = absl::Now() + kSignalPatience;
-  while (capture.state.load(std::memory_order_acquire) != Capture::kTaken) {
-    if (absl::Now() > deadline) return false;
-    std::this_thread::yield();
+  // The thread cannot end while this is held.
+  absl::MutexLock lock(&watched.reactor->watch_mutex_);
+  const pthread_t thread = watched.reactor->running_thread_;
+  if (thread == Reactor::kNoThread) return Next::kIgnore;
+  if (IsDeaf(watched)) return Next::kReportWithoutStack;
+  watched.asked_at = std::min(watched.asked_at, now);
+  auto capture = std::make_unique<Capture>();
+  capture->reactor = watched.reactor;
+  sigval value;
+  value.sival_ptr = capture.get();
+  if (pthread_sigqueue(thread, options_.signal, value) == 0) {
+    watched.capture = std::move(capture);
+  } else if (now - watched.asked_at >= options_.stack_timeout) {
+    return Next::kReportWithoutStack;
   }
-  capture.state.store(Capture::kIdle, std::memory_order_relaxed);
-  // It ended just when it was asked: no stall any more.
-  if (capture.progress != watched.progress) return false;
+  return Next::kWait;
+}
+
+// Whether an earlier signal has not arrived: of one number only one can wait.
+bool StallWatchdog::IsDeaf(const Watched& watched) const {
+  return std::any_of(abandoned_.begin(), abandoned_.end(),
+                     [&](const std::unique_ptr<Capture>& capture) {
+                       return capture->reactor == watched.reactor &&
+                              capture->state.load(std::memory_order_acquire) !=
+                                  Capture::kDone;
+                     });
+}
+
+void StallWatchdog::Abandon(std::unique_ptr<Capture> capture) {
+  if (capture == nullptr) return;
+  int state = Capture::kAsked;
+  if (capture->state.compare_exchange_strong(state, Capture::kAbandoned,
+                                             std::memory_order_acq_rel)) {
+    abandoned_.push_back(std::move(capture));
+    return;
+  }
+  // The handler is about to be done with it, and with the reactor.
+  while (capture->state.load(std::memory_order_acquire) != Capture::kFilled) {
+    ::sched_yield();
+  }
+}
+
+void StallWatchdog::Describe(const Capture& capture, StallReport& report) {
   if (capture.interrupted_at != nullptr) {
     report.stack.push_back(Symbol(capture.interrupted_at));
   }
@@ -227,11 +316,11 @@ bool StallWatchdog::Describe(const Watched& watched, StallReport& report) {
       report.recent.push_back(dispatch);
     }
   }
+  if (report.recent.empty()) return;
   report.dispatch = report.recent.back();
   if (report.dispatch.handler != nullptr) {
     report.handler = TypeName(*report.dispatch.handler);
   }
-  return true;
 }
 
 }  // namespace pollux

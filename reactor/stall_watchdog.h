@@ -5,9 +5,9 @@
 #include <signal.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -17,7 +17,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "reactor/dispatch_log.h"
+#include "reactor/monotonic_time.h"
 #include "reactor/reactor.h"
+#include "reactor/thread.h"
 
 namespace pollux {
 
@@ -31,15 +33,19 @@ struct StallReport {
   Dispatch dispatch;
   // How long it has been running when it was looked at.
   absl::Duration running_for;
-  // Where it was then, innermost first.
+  // Where it was then, innermost first. Empty, as `recent` and `handler` are,
+  // if the thread could not be asked: it blocks the signal, hangs in the
+  // kernel, or too many signals are queued (RLIMIT_SIGPENDING).
   std::vector<std::string> stack;
   // The callbacks before, oldest first, this one included.
   std::vector<Dispatch> recent;
 };
 
-// A thread that looks at loops from outside: tells of a callback that runs
+// A thread that looks at loops from outside: reports a callback that runs
 // longer than a threshold, with its stack, while it still runs; and feeds a
-// watchdog (systemd's, say) for as long as none does.
+// watchdog (systemd's, say) for as long as none does. All times are monotonic.
+// A loop whose thread cannot be asked for its stack is reported without one,
+// and does not hold up the reports of others.
 //
 // It costs the loops nothing: they note what they do anyway. The stack is taken
 // by a signal to the loop's thread, whose handler this object installs and
@@ -53,8 +59,11 @@ struct StallReport {
 class StallWatchdog final {
  public:
   struct Options {
-    // A callback that runs longer is told. Positive.
+    // A callback that runs longer is reported. Positive.
     absl::Duration threshold = absl::Milliseconds(100);
+    // How long a stalled thread has to say where it is, before it is reported
+    // without its stack. Positive.
+    absl::Duration stack_timeout = absl::Seconds(1);
     // How often `on_alive` is called. Infinite: never.
     absl::Duration alive_interval = absl::InfiniteDuration();
     // Otherwise without a use in this process. Its default is to be ignored, so
@@ -67,7 +76,8 @@ class StallWatchdog final {
   // Called while no watched loop is stalled; where to feed a watchdog.
   using OnAlive = absl::AnyInvocable<void()>;
 
-  // Fails if the signal cannot be handled: sigaction(2).
+  // Fails if the signal cannot be handled (sigaction(2)) or there can be no
+  // more threads.
   static absl::StatusOr<std::unique_ptr<StallWatchdog>> Create(
       const Options& options, OnStall on_stall, OnAlive on_alive = [] {});
   ~StallWatchdog();
@@ -80,35 +90,39 @@ class StallWatchdog final {
 
  private:
   struct Capture;
-  struct Watched {
-    Reactor* reactor;
-    std::string name;
-    uint64_t progress = 0;
-    absl::Time since = {};
-    bool told = false;
-  };
+  struct Watched;
 
   StallWatchdog(const Options& options, OnStall on_stall, OnAlive on_alive);
 
   static void OnSignal(int signal, siginfo_t* info, void* context);
   void Loop();
-  // Whether none is stalled. Fills `reports` with stalls that were not told.
-  bool Look(absl::Time now, std::vector<StallReport>& reports)
+  // Returns whether none is stalled. Adds to `reports` the stalls that are new
+  // and whose stack is known, or will not be.
+  bool Look(MonotonicTime now, std::vector<StallReport>& reports)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool Describe(const Watched& watched, StallReport& report)
+  // What there is to do about a callback that runs too long.
+  enum class Next : uint8_t { kWait, kReport, kReportWithoutStack, kIgnore };
+  Next Ask(Watched& watched, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsDeaf(const Watched& watched) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Keeps what a signal that is still on its way will write to.
+  void Abandon(std::unique_ptr<Capture> capture)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Describe(const Capture& capture, StallReport& report);
 
   const Options options_;
   OnStall on_stall_;
   OnAlive on_alive_;
   struct sigaction old_action_ = {};
   bool handles_signal_ = false;
-  // What the signal's handler fills.
-  std::unique_ptr<Capture> capture_;
   absl::Mutex mutex_;
   bool stops_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Watched> watched_ ABSL_GUARDED_BY(mutex_);
-  std::thread thread_;
+  // Of stalls that ended, or of reactors that are watched no more, before the
+  // signal arrived.
+  std::vector<std::unique_ptr<Capture>> abandoned_ ABSL_GUARDED_BY(mutex_);
+  Thread thread_;
 };
 
 }  // namespace pollux

@@ -16,8 +16,10 @@
 #include "gtest/gtest.h"
 #include "reactor/dispatch_log.h"
 #include "reactor/io_handler.h"
+#include "reactor/kernel.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/reactor.h"
+#include "reactor/thread.h"
 #include "reactor/timer.h"
 
 namespace pollux {
@@ -32,6 +34,8 @@ void HogTheLoop(const bool& told) {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 
 constexpr absl::Duration kThreshold = absl::Milliseconds(20);
 
@@ -210,6 +214,158 @@ TEST_F(StallWatchdogTest, RefusesASignalThatCannotBeHandled) {
                 .status()
                 .message(),
             "sigaction: Invalid argument");
+}
+
+// A loop on a thread that blocks the watchdog's signal, and stalls.
+class DeafLoop {
+ public:
+  explicit DeafLoop(Kernel& kernel) : reactor_(*Reactor::Create(kernel)) {}
+
+  Reactor& reactor() { return *reactor_; }
+
+  void Start() {
+    EXPECT_TRUE(reactor_
+                    ->Post([this] {
+                      Mask(SIG_BLOCK);
+                      HogTheLoop(may_go_);
+                    })
+                    .ok());
+    thread_ = *Thread::Start("deaf", [this] {
+      reactor_->Run();
+      ended_.Notify();
+      may_hear_.WaitForNotification();
+      // Delivers the signal that has waited.
+      Mask(SIG_UNBLOCK);
+    });
+  }
+  // Ends the stall and the loop. The thread still does not hear.
+  void End() {
+    __atomic_store_n(&may_go_, true, __ATOMIC_RELEASE);
+    reactor_->Stop();
+    ended_.WaitForNotification();
+  }
+  void DestroyReactor() { reactor_.reset(); }
+  void Hear() {
+    may_hear_.Notify();
+    thread_.Join();
+  }
+
+ private:
+  static void Mask(int how) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGURG);
+    ASSERT_EQ(pthread_sigmask(how, &signals, nullptr), 0);
+  }
+
+  std::unique_ptr<Reactor> reactor_;
+  bool may_go_ = false;
+  absl::Notification ended_;
+  absl::Notification may_hear_;
+  Thread thread_;
+};
+
+class DeafThreadTest : public StallWatchdogTest {
+ protected:
+  std::unique_ptr<StallWatchdog> Make() {
+    return *StallWatchdog::Create(
+        {.threshold = kThreshold, .stack_timeout = kThreshold},
+        [this](const StallReport& report) {
+          if (report.reactor == "main") {
+            reports_.push_back(report);
+            __atomic_store_n(&hog_may_go_, true, __ATOMIC_RELEASE);
+            told_.Notify();
+          } else {
+            deaf_reports_.push_back(report);
+            told_of_deaf_.Notify();
+          }
+        });
+  }
+
+  absl::Notification told_of_deaf_;
+  std::vector<StallReport> deaf_reports_;
+};
+
+TEST_F(DeafThreadTest, IsReportedWithoutAStackAndSilencesNobody) {
+  struct sigaction before;
+  ASSERT_EQ(::sigaction(SIGURG, nullptr, &before), 0);
+  DeafLoop deaf(kernel_);
+  auto watchdog = Make();
+  watchdog->Watch(deaf.reactor(), "deaf");
+  watchdog->Watch(*reactor_, "main");
+  deaf.Start();
+  told_of_deaf_.WaitForNotification();
+  // While it goes on.
+  ASSERT_TRUE(reactor_->Post([this] { HogTheLoop(hog_may_go_); }).ok());
+  RunUntilTold();
+  deaf.End();
+  deaf.Hear();
+  watchdog.reset();
+  ASSERT_EQ(deaf_reports_.size(), 1u);
+  EXPECT_EQ(deaf_reports_[0].reactor, "deaf");
+  EXPECT_GE(deaf_reports_[0].running_for, kThreshold);
+  EXPECT_THAT(deaf_reports_[0].stack, IsEmpty());
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_EQ(reports_[0].dispatch.kind, Dispatch::Kind::kTask);
+  EXPECT_THAT(reports_[0].stack, Not(IsEmpty()));
+  struct sigaction after;
+  ASSERT_EQ(::sigaction(SIGURG, nullptr, &after), 0);
+  EXPECT_EQ(after.sa_handler, before.sa_handler);
+}
+
+// What the signal's handler would look at is gone.
+TEST_F(DeafThreadTest, HearsAfterItsReactorIsDestroyed) {
+  DeafLoop deaf(kernel_);
+  auto watchdog = Make();
+  watchdog->Watch(deaf.reactor(), "deaf");
+  deaf.Start();
+  told_of_deaf_.WaitForNotification();
+  deaf.End();
+  watchdog->Unwatch(deaf.reactor());
+  deaf.DestroyReactor();
+  deaf.Hear();
+  watchdog.reset();
+  EXPECT_EQ(deaf_reports_.size(), 1u);
+}
+
+TEST_F(DeafThreadTest, HearsAfterTheWatchdogIsDestroyed) {
+  DeafLoop deaf(kernel_);
+  auto watchdog = Make();
+  watchdog->Watch(deaf.reactor(), "deaf");
+  deaf.Start();
+  told_of_deaf_.WaitForNotification();
+  deaf.End();
+  watchdog.reset();
+  // Otherwise the default would apply, or the handler would find nothing.
+  deaf.Hear();
+  EXPECT_EQ(deaf_reports_.size(), 1u);
+  ::signal(SIGURG, SIG_DFL);
+}
+
+// A loop that is not in Run() is not watched, however long it calls back.
+TEST_F(StallWatchdogTest, StalledForeignLoopIsNotReportedAndStillFeeds) {
+  absl::Notification fed;
+  std::atomic<bool> is_stalled = false;
+  std::atomic<int> fed_while_stalled = 0;
+  auto watchdog = *StallWatchdog::Create(
+      {.threshold = absl::Milliseconds(4),
+       .alive_interval = absl::Milliseconds(1)},
+      [this](const StallReport& report) { reports_.push_back(report); },
+      [&] {
+        // Several thresholds' worth of looks.
+        if (is_stalled && ++fed_while_stalled == 20) fed.Notify();
+      });
+  watchdog->Watch(*reactor_, "foreign");
+  ASSERT_TRUE(reactor_
+                  ->Post([&] {
+                    is_stalled = true;
+                    fed.WaitForNotification();
+                    is_stalled = false;
+                  })
+                  .ok());
+  reactor_->RunOnce(absl::ZeroDuration());
+  watchdog.reset();
+  EXPECT_THAT(reports_, IsEmpty());
 }
 
 }  // namespace

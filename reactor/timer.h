@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/log/check.h"
 #include "absl/time/time.h"
 #include "reactor/monotonic_time.h"
 #include "reactor/reactor.h"
@@ -15,12 +16,19 @@ namespace pollux {
 
 // A deadline for objects of which there are very many: a base of theirs, whose
 // OnDeadline() they override. It knows no reactor, which they name each time
-// and which must be the same; they disarm it before they are destroyed.
-// Otherwise as Timer.
+// and which must be the same. They disarm it before they are destroyed, which
+// debug builds check. Otherwise as Timer.
 class EmbeddedTimer : public TimerNode {
  protected:
   EmbeddedTimer() = default;
+#ifdef NDEBUG
   ~EmbeddedTimer() = default;
+#else
+  ~EmbeddedTimer() {
+    CHECK(!armed()) << "a timer is destroyed while it is armed; Disarm() it "
+                    << "before";
+  }
+#endif
 
   // Fires at `deadline`; one that has passed is Now().
   void ArmAt(Reactor& reactor, MonotonicTime deadline) {
@@ -34,7 +42,7 @@ class EmbeddedTimer : public TimerNode {
   }
 };
 
-// A deadline: a member of whoever needs it, pinned in memory, disarmed by its
+// A deadline: a member of its owner, pinned in memory, disarmed by its
 // destructor. Reactor's thread only. Arming and moving it allocates nothing
 // (the reactor's heap grows now and then) and makes no system call; moving it
 // later costs a few nanoseconds however many timers there are. Nothing fails.
@@ -46,8 +54,9 @@ class Timer final : private EmbeddedTimer {
       : reactor_(reactor), on_fire_(std::move(on_fire)) {}
   ~Timer() { Disarm(); }
 
-  // Fires `delay` after Now(), in place of an earlier deadline. Not positive:
-  // in the next timer step, never inline. InfiniteDuration(): never.
+  // Fires `delay` after Reactor::Now(), in place of an earlier deadline. If it
+  // is not positive, fires in the next timer step, never inline.
+  // InfiniteDuration(): never.
   void ArmAfter(absl::Duration delay) {
     ArmAt(reactor_.Now() + std::max(delay, absl::ZeroDuration()));
   }

@@ -74,8 +74,9 @@ class FilesFixture : public testing::TestWithParam<FilesSetup> {
     int Count(SyscallKind kind) const {
       return counts_[static_cast<size_t>(kind)];
     }
-    // Of all kinds.
-    int calls() const { return calls_; }
+    // Of all kinds but looks at the clock, which the loop gives away and which
+    // are made outside of it.
+    int calls() const { return calls_ - Count(SyscallKind::kClockGetTime); }
     int open() const { return open_; }
 
    private:

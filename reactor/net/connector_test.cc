@@ -17,10 +17,14 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "reactor/monotonic_time.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
+#include "reactor/reactor.h"
 #include "reactor/reactor_fixture.h"
 #include "reactor/syscall_record.h"
+#include "testing/fake_kernel.h"
+#include "testing/fake_world.h"
 #include "testing/kernel_under_test.h"
 
 namespace pollux {
@@ -190,8 +194,8 @@ TEST_P(ConnectorTest, ASignalDoesNotDisturbIt) {
 TEST_P(ConnectorTest, GivesUpWhenTheTimeIsOver) {
   Listen(UnixName(), 1);
   const std::vector<Socket> others = FillBacklog();
-  Connect(address_, {.timeout = absl::Milliseconds(30)});
   const auto begin = reactor_->Now();
+  Connect(address_, {.timeout = absl::Milliseconds(30)});
   calls_.Clear();
   ASSERT_TRUE(RunUntilDone());
   EXPECT_GE(reactor_->Now() - begin, absl::Milliseconds(30));
@@ -239,6 +243,56 @@ TEST_P(ConnectorTest, MayBeDeletedSoonFromItsResult) {
   EXPECT_TRUE(IsIdle());
   EXPECT_EQ(connector_, nullptr);
   ExpectConnected();
+}
+
+// On the fake kernel, so that the seconds take no time. With a full backlog, so
+// that connections are not made at once.
+class SlowConnectorTest : public testing::Test {
+ protected:
+  SlowConnectorTest() {
+    do {
+      others_.push_back(Socket(
+          kernel_, kernel_.Socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)
+                       .descriptor()));
+    } while (kernel_
+                 .Connect(others_.back().descriptor(), address_.data(),
+                          address_.length())
+                 .ok());
+  }
+
+  FakeWorld world_;
+  FakeKernel kernel_{world_};
+  const std::unique_ptr<Reactor> reactor_ = *Reactor::Create(kernel_);
+  const Address address_ = *Address::Parse("unix:@slow");
+  const Socket listener_ = *Socket::Listen(kernel_, address_, {.backlog = 1});
+  std::vector<Socket> others_;
+  std::optional<absl::StatusOr<Socket>> result_;
+};
+
+TEST_F(SlowConnectorTest, TimeoutDoesNotCountTheSetUpBeforeIt) {
+  world_.time().AdvanceTo(world_.time().Now() + absl::Seconds(6));
+  const Connector connector(
+      *reactor_, address_, {.timeout = absl::Seconds(5)},
+      [&](absl::StatusOr<Socket> result) { result_ = std::move(result); });
+  reactor_->RunOnce(absl::ZeroDuration());
+  ASSERT_FALSE(result_.has_value()) << result_->status();
+  const Socket accepted(
+      kernel_, kernel_.Accept4(listener_.descriptor(), nullptr, nullptr, 0)
+                   .descriptor());
+  while (!result_.has_value()) reactor_->RunOnce(absl::Seconds(1));
+  EXPECT_TRUE(result_->ok()) << result_->status();
+}
+
+TEST_F(SlowConnectorTest, TriesAgainAtLeastTenTimesASecond) {
+  const Connector connector(
+      *reactor_, address_, {.timeout = absl::Seconds(5)},
+      [&](absl::StatusOr<Socket> result) { result_ = std::move(result); });
+  const MonotonicTime end = reactor_->Now() + absl::Seconds(4);
+  while (reactor_->Now() < end) {
+    reactor_->RunOnce(absl::Seconds(1));
+    EXPECT_LE(reactor_->TimeUntilWork(), absl::Milliseconds(100));
+  }
+  EXPECT_FALSE(result_.has_value());
 }
 
 }  // namespace

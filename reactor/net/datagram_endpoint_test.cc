@@ -33,6 +33,7 @@ struct Party final : DatagramEndpoint::Handler {
   std::function<void(absl::string_view, const Address&)> on_datagram =
       [](absl::string_view, const Address&) {};
   std::function<void()> on_writable = [] {};
+  std::function<void()> on_error = [] {};
 
   std::vector<std::string> received;
   std::vector<std::string> truncated;
@@ -53,7 +54,10 @@ struct Party final : DatagramEndpoint::Handler {
     ++writable;
     on_writable();
   }
-  void OnError(int error) override { errors.push_back(error); }
+  void OnError(int error) override {
+    errors.push_back(error);
+    on_error();
+  }
 };
 
 class DatagramEndpointTest : public ReactorFixture {
@@ -288,6 +292,52 @@ TEST_P(DatagramEndpointTest, ASignalDoesNotDisturbIt) {
   EXPECT_THAT(b_.errors, IsEmpty());
 }
 
+TEST_P(DatagramEndpointTest, ReadsThatAllFailDoNotKeepTheLoop) {
+  Open(b_, AF_INET,
+       {.local_address = *Address::Parse("127.0.0.1:0"),
+        .max_datagrams_per_event = 3});
+  Open(a_, AF_INET, {});
+  a_.socket->Send(*b_.socket->LocalAddress(), "x");
+  faults_.FailNext(SyscallKind::kRecvMMsg, ECONNREFUSED, 1'000'000);
+  ASSERT_TRUE(RunUntil([&] { return !b_.errors.empty(); }));
+  EXPECT_EQ(b_.errors.size(), 3u);
+  faults_.FailNext(SyscallKind::kRecvMMsg, 0, 0);
+}
+
+TEST_P(DatagramEndpointTest, WhatIsSentBecauseOfAnErrorArrivesAsItIs) {
+  OpenUdp();
+  a_.on_error = [&] { a_.socket->Send(to_b_, "another"); };
+  a_.socket->Send(to_b_, "refused");
+  faults_.FailNext(SyscallKind::kSendMMsg, EPERM);
+  ASSERT_TRUE(RunUntilReceived(b_, 1));
+  EXPECT_THAT(b_.received, ElementsAre("another"));
+}
+
+TEST_P(DatagramEndpointTest, TellsOfRoomWhenHalfOfTheQueueIsFree) {
+  to_b_ = UnixName("b");
+  Open(a_, AF_UNIX, {.max_queued_datagrams = 4});
+  End slow(*this,
+           kernel_.Socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0).descriptor());
+  ASSERT_TRUE(
+      kernel_.Bind(slow.descriptor(), to_b_.data(), to_b_.length()).ok());
+  while (a_.socket->queued() == 0) {
+    a_.socket->Send(to_b_, "x");
+    Iterate();
+  }
+  while (a_.socket->Send(to_b_, "x") == SendResult::kQueued) {
+  }
+  EXPECT_EQ(a_.socket->queued(), 4u);
+  char byte;
+  ASSERT_EQ(kernel_.Recv(slow.descriptor(), {&byte, 1}, 0).value(), 1);
+  ASSERT_TRUE(RunUntil([&] { return a_.socket->queued() == 3; }));
+  EXPECT_EQ(a_.writable, 0);
+  ASSERT_TRUE(RunUntil([&] {
+    slow.Read();
+    return a_.socket->queued() == 0;
+  }));
+  EXPECT_EQ(a_.writable, 1);
+}
+
 TEST_P(DatagramEndpointTest, AReadThatFailsIsTold) {
   OpenUdp();
   faults_.FailNext(SyscallKind::kRecvMMsg, ENOMEM);
@@ -328,6 +378,25 @@ TEST_P(DatagramEndpointTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
               message);
     EXPECT_EQ(calls_.open_descriptors().size(), before);
   }
+}
+
+// One turn for what is received and what is sent: of bounded events, each of
+// the two would otherwise have its own share.
+TEST_P(DatagramEndpointTest, SendingAndReceivingInOneIterationAreOneTurn) {
+  OpenUdp();
+  const Address to_a = *a_.socket->LocalAddress();
+  EXPECT_EQ(b_.socket->Send(to_a, "to a"), SendResult::kQueued);
+  ASSERT_TRUE(RunUntilReceived(a_, 1));
+  EXPECT_EQ(b_.socket->Send(to_a, "to a again"), SendResult::kQueued);
+  Iterate();
+  const uint64_t before = reactor_->statistics().events.Read();
+  EXPECT_EQ(a_.socket->Send(to_b_, "to b"), SendResult::kQueued);
+  calls_.Clear();
+  Iterate();
+  EXPECT_EQ(reactor_->statistics().events.Read(), before + 1);
+  EXPECT_EQ(calls_.Count(SyscallKind::kRecvMMsg), 1);
+  EXPECT_EQ(calls_.Count(SyscallKind::kSendMMsg), 1);
+  EXPECT_THAT(a_.received, ElementsAre("to a", "to a again"));
 }
 
 }  // namespace

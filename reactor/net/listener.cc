@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/log/check.h"
+
 namespace pollux {
 namespace {
 
@@ -44,6 +46,10 @@ Listener::Listener(Reactor& reactor, Socket socket, const Options& options,
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Create(
     Reactor& reactor, Socket socket, const Options& options, Handler& handler) {
+  CHECK_GE(options.max_accepts_per_event, 1);
+  CHECK_GT(options.backoff, absl::ZeroDuration());
+  CHECK(options.trigger == Trigger::kLevel ||
+        options.trigger == Trigger::kExclusive);
   std::unique_ptr<Listener> listener(
       new Listener(reactor, std::move(socket), options, handler));
   absl::StatusOr<Address> address = listener->socket_.LocalAddress();

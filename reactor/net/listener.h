@@ -49,6 +49,7 @@ class Listener final : private IoHandler {
     int max_accepts_per_event = 64;
 
     // How long it does not listen when it can neither accept nor shed.
+    // Positive.
     absl::Duration backoff = absl::Milliseconds(50);
 
     // kLevel, or kExclusive where several reactors listen on one socket

@@ -4,6 +4,7 @@
 
 #include "absl/log/check.h"
 #include "absl/status/status.h"
+#include "reactor/net/listen_for_reactors.h"
 
 namespace pollux {
 
@@ -19,28 +20,30 @@ absl::StatusOr<std::unique_ptr<ListenerGroup>> ListenerGroup::Create(
 }
 
 absl::Status ListenerGroup::Listen(Kernel& kernel, const Address& address) {
-  const bool reuses = options_.strategy == Strategy::kReusePort;
-  if (reuses && address.family() == AF_UNIX) {
+  const Strategy strategy = options_.strategy;
+  if (strategy == Strategy::kReusePort && address.family() == AF_UNIX) {
     return absl::InvalidArgumentError(
         "unix sockets cannot share an address: kExclusive and kHandOff can");
   }
-  ListenOptions socket_options = options_.socket;
-  socket_options.reuse_port |= reuses;
-  absl::StatusOr<Socket> first =
-      Socket::Listen(kernel, address, socket_options);
-  if (!first.ok()) return first.status();
-  absl::StatusOr<Address> bound = first->LocalAddress();
+  absl::StatusOr<std::vector<Socket>> sockets = ListenForReactors(
+      kernel, address, options_.socket,
+      strategy == Strategy::kReusePort ? ListenerSharing::kSocketEach
+                                       : ListenerSharing::kOneSocket,
+      strategy == Strategy::kHandOff ? 1 : slots_.size());
+  if (!sockets.ok()) return sockets.status();
+  absl::StatusOr<Address> bound = sockets->front().LocalAddress();
   if (!bound.ok()) return bound.status();
   address_ = *bound;
-  slots_[0].socket = *std::move(first);
-  if (options_.strategy == Strategy::kHandOff) return absl::OkStatus();
-  for (size_t i = 1; i < slots_.size(); ++i) {
-    absl::StatusOr<Socket> socket =
-        reuses ? Socket::Listen(kernel, address_, socket_options)
-               : slots_[0].socket.Duplicate();
-    if (!socket.ok()) return socket.status();
-    slots_[i].socket = *std::move(socket);
+  for (size_t i = 0; i < sockets->size(); ++i) {
+    slots_[i].socket = std::move((*sockets)[i]);
   }
+  if (strategy != Strategy::kExclusive || address_.unix_path().empty()) {
+    return absl::OkStatus();
+  }
+  // The first member may leave before the others.
+  absl::StatusOr<Socket> duplicate = slots_[0].socket.Duplicate();
+  if (!duplicate.ok()) return duplicate.status();
+  path_ = std::exchange(slots_[0].socket, *std::move(duplicate));
   return absl::OkStatus();
 }
 
@@ -48,8 +51,7 @@ absl::StatusOr<std::unique_ptr<ListenerGroup::Member>> ListenerGroup::Join(
     size_t index, Reactor& reactor, Handler& handler) {
   CHECK_LT(index, slots_.size());
   Slot& slot = slots_[index];
-  CHECK(slot.reactor.load(std::memory_order_relaxed) == nullptr)
-      << "member " << index << " has joined before";
+  CHECK(!slot.has_joined) << "member " << index << " has joined before";
   std::unique_ptr<Member> member(new Member(*this, index, handler));
   if (slot.socket.is_open()) {
     Listener::Options listener_options = options_.listener;
@@ -61,13 +63,27 @@ absl::StatusOr<std::unique_ptr<ListenerGroup::Member>> ListenerGroup::Join(
     if (!listener.ok()) return listener.status();
     member->listener_ = *std::move(listener);
   }
+  slot.has_joined = true;
   slot.member = member.get();
   // From here on connections are handed to it.
   slot.reactor.store(&reactor, std::memory_order_release);
   return member;
 }
 
-ListenerGroup::Member::~Member() { group_.slots_[index_].member = nullptr; }
+ListenerGroup::Member::~Member() {
+  if (group_.slots_[index_].member == this) group_.Leave(index_);
+}
+
+void ListenerGroup::Leave(size_t index) {
+  Slot& slot = slots_[index];
+  {
+    absl::MutexLock lock(&slot.mutex);
+    slot.reactor.store(nullptr, std::memory_order_relaxed);
+  }
+  slot.member = nullptr;
+  // While the path is unlinked this member listens still: see Socket.
+  if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) path_.Close();
+}
 
 void ListenerGroup::Member::OnAccept(Socket connection) {
   if (group_.options_.strategy == Strategy::kHandOff) {
@@ -77,23 +93,30 @@ void ListenerGroup::Member::OnAccept(Socket connection) {
 }
 
 void ListenerGroup::HandOff(Member& acceptor, Socket connection) {
-  const size_t index = LeastBusy(acceptor.index_);
-  Slot& slot = slots_[index];
-  if (index == acceptor.index_) {
-    return acceptor.handler_.OnAccept(std::move(connection), Count(slot));
+  while (true) {
+    const size_t index = LeastBusy(acceptor.index_);
+    Slot& slot = slots_[index];
+    if (index == acceptor.index_) {
+      return acceptor.handler_.OnAccept(std::move(connection), Count(slot));
+    }
+    absl::MutexLock lock(&slot.mutex);
+    Reactor* const reactor = slot.reactor.load(std::memory_order_relaxed);
+    // It has just left: another one is asked.
+    if (reactor == nullptr) continue;
+    // Counted before it is there, so that the next one goes elsewhere.
+    const absl::Status status =
+        reactor->Post([&slot, connection = std::move(connection),
+                       count = Count(slot)]() mutable {
+          if (slot.member == nullptr) {
+            slot.dropped.fetch_add(1, std::memory_order_relaxed);
+            return;
+          }
+          slot.member->handler_.OnAccept(std::move(connection),
+                                         std::move(count));
+        });
+    if (!status.ok()) slot.dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
   }
-  Reactor& reactor = *slot.reactor.load(std::memory_order_acquire);
-  // Counted before it is there, so that the next one goes elsewhere.
-  const absl::Status status =
-      reactor.Post([&slot, connection = std::move(connection),
-                    count = Count(slot)]() mutable {
-        if (slot.member == nullptr) {
-          slot.dropped.fetch_add(1, std::memory_order_relaxed);
-          return;
-        }
-        slot.member->handler_.OnAccept(std::move(connection), std::move(count));
-      });
-  if (!status.ok()) slot.dropped.fetch_add(1, std::memory_order_relaxed);
 }
 
 size_t ListenerGroup::LeastBusy(size_t acceptor) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "reactor/kernel.h"
 #include "reactor/net/address.h"
 #include "reactor/net/listener.h"
@@ -25,10 +26,10 @@ namespace pollux {
 //   // On the thread of each reactor:
 //   auto member = (*group)->Join(index, reactor, handler);
 //
-// Owned by whoever starts the reactors. Made before them and destroyed after
-// them: what is on its way from one to another may still be counted when they
-// go. Join() and the members belong to the reactors' threads; the rest may be
-// used by any. What fails is told by each method.
+// Owned by the code that starts the reactors. Made before them and destroyed
+// after them: connections on their way from one to another are still counted
+// when they go. Join() and the members belong to the reactors' threads; the
+// rest may be used by any. Each method documents how it fails.
 class ListenerGroup final {
  public:
   enum class Strategy : uint8_t {
@@ -40,7 +41,8 @@ class ListenerGroup final {
     // The first to be woken tend to get most. EPOLLEXCLUSIVE.
     kExclusive,
     // The first reactor accepts, and hands each connection to the reactor that
-    // has fewest: for few connections that each make much work.
+    // has fewest: for few connections that each make much work. When the first
+    // leaves, no more are accepted.
     kHandOff,
   };
 
@@ -94,7 +96,8 @@ class ListenerGroup final {
   };
 
   // The share of one reactor: accepts until it is destroyed, on the reactor's
-  // thread.
+  // thread, and gets no connections from then on. Those that are on their way
+  // to it are closed. The last one that accepts unlinks a unix path.
   class Member final : private Listener::Handler {
    public:
     ~Member();
@@ -143,19 +146,24 @@ class ListenerGroup final {
     std::atomic<uint64_t> accepted = 0;
     std::atomic<uint64_t> active = 0;
     std::atomic<uint64_t> dropped = 0;
-    // For handing off; null until it has joined.
+    // Held while it leaves and while a connection is posted to its reactor,
+    // which so is not gone.
+    absl::Mutex mutex;
+    // Null until it has joined, and when it has left.
     std::atomic<Reactor*> reactor = nullptr;
     // Its thread only; null when it has left.
     Member* member = nullptr;
+    bool has_joined = false;
     // Until it joins. Not open where it does not accept itself.
     Socket socket;
   };
 
   ListenerGroup(size_t members, const Options& options)
-      : options_(options), slots_(members) {}
+      : options_(options), slots_(members), remaining_(members) {}
 
   absl::Status Listen(Kernel& kernel, const Address& address);
   void HandOff(Member& acceptor, Socket connection);
+  void Leave(size_t index);
   size_t LeastBusy(size_t acceptor);
   static ConnectionCount Count(Slot& slot) {
     slot.accepted.fetch_add(1, std::memory_order_relaxed);
@@ -165,6 +173,11 @@ class ListenerGroup final {
   const Options options_;
   Address address_;
   std::vector<Slot> slots_;
+  // Members that have not left.
+  std::atomic<size_t> remaining_;
+  // With kExclusive at a unix path: the descriptor whose end unlinks it. Closed
+  // by the last member, or with the group.
+  Socket path_;
   // The acceptor's thread only: whose turn it is among equals.
   size_t next_ = 0;
 };

@@ -1,5 +1,10 @@
 #include "reactor/net/listener_group.h"
 
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -10,10 +15,13 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "reactor/intercepting_kernel.h"
 #include "reactor/kernel.h"
 #include "reactor/net/address.h"
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
+#include "reactor/sys_result.h"
+#include "reactor/syscall_record.h"
 #include "testing/fake_kernel.h"
 #include "testing/fake_scheduler.h"
 #include "testing/fake_world.h"
@@ -30,10 +38,12 @@ std::string NameOf(const testing::TestParamInfo<Strategy>& info) {
 }
 
 constexpr size_t kMembers = 3;
+constexpr char kPath[] = "/tmp/listener-group";
 
 // A reactor, and the connections that it got.
 struct Worker final : ListenerGroup::Handler {
-  explicit Worker(Kernel& kernel) : reactor(*Reactor::Create(kernel)) {}
+  explicit Worker(Kernel& kernel, const Reactor::Options& options = {})
+      : reactor(*Reactor::Create(kernel, options)) {}
 
   void OnAccept(Socket connection,
                 ListenerGroup::ConnectionCount count) override {
@@ -197,6 +207,176 @@ TEST_P(HandOffTest, WhatIsOnItsWayToOneThatLeavesIsClosed) {
     return workers_[1]->connections.size() + group_->counters(1).dropped == 3;
   }));
   EXPECT_EQ(group_->counters(1).active, workers_[1]->connections.size());
+}
+
+TEST_P(HandOffTest, MemberThatHasLeftGetsNoMore) {
+  Join();
+  workers_[1]->member.reset();
+  for (int i = 0; i < 6; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(6));
+  EXPECT_EQ(workers_[0]->connections.size(), 3u);
+  EXPECT_EQ(workers_[2]->connections.size(), 3u);
+  EXPECT_EQ(group_->counters(1).accepted, 0u);
+  EXPECT_EQ(group_->counters(1).dropped, 0u);
+}
+
+TEST_P(HandOffTest, ReactorOfAMemberThatHasLeftMayBeDestroyed) {
+  Join();
+  // Nothing is on its way to the last.
+  workers_[2]->member.reset();
+  workers_[2]->connections.clear();
+  FakeScheduler others(world_);
+  others.Add(*workers_[0]->reactor);
+  others.Add(*workers_[1]->reactor);
+  workers_.pop_back();
+  for (int i = 0; i < 4; ++i) Connect();
+  ASSERT_TRUE(others.RunUntil([&] { return Accepted() >= 4; }));
+}
+
+// What a client meets at kPath.
+int ErrorOfConnect(Kernel& kernel) {
+  const Address address = *Address::Parse(absl::StrCat("unix:", kPath));
+  const Socket client(
+      kernel,
+      kernel.Socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0).descriptor());
+  return kernel.Connect(client.descriptor(), address.data(), address.length())
+      .error();
+}
+
+// Nobody accepts any more, so nobody may wait for that.
+TEST_P(HandOffTest, FirstMemberUnlinksTheUnixPath) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  Join();
+  workers_[1]->member.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), 0);
+  workers_[0]->member.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
+}
+
+using ExclusiveTest = ListenerGroupTest;
+
+INSTANTIATE_TEST_SUITE_P(Strategy, ExclusiveTest,
+                         testing::Values(Strategy::kExclusive));
+
+TEST_P(ExclusiveTest, LastMemberUnlinksTheUnixPath) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  Join();
+  for (size_t i = 0; i < kMembers; ++i) {
+    EXPECT_EQ(ErrorOfConnect(kernel_), 0) << i;
+    workers_[i]->member.reset();
+  }
+  EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
+  // Nor does anything of it listen any more.
+  const Socket next =
+      *Socket::Listen(kernel_, *Address::Parse(absl::StrCat("unix:", kPath)));
+  group_.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), 0);
+}
+
+TEST_P(ExclusiveTest, GroupUnlinksTheUnixPathThatSomeDidNotJoin) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  workers_[0]->member = *group_->Join(0, *workers_[0]->reactor, *workers_[0]);
+  workers_[0]->member.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), 0);
+  group_.reset();
+  EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
+}
+
+TEST_P(ExclusiveTest, OthersGoOnWhenTheFirstMemberOfAUnixPathLeaves) {
+  group_.reset();
+  Create(absl::StrCat("unix:", kPath));
+  Join();
+  workers_[0]->member.reset();
+  for (int i = 0; i < 3; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(3));
+  EXPECT_TRUE(workers_[0]->connections.empty());
+}
+
+// Though both have SO_REUSEPORT, and belong to one user.
+TEST_P(ListenerGroupTest, SecondGroupAtItsAddressIsRefused) {
+  const auto second = ListenerGroup::Create(kernel_, group_->address(),
+                                            kMembers, {.strategy = GetParam()});
+  EXPECT_EQ(second.status().message(),
+            "bind 127.0.0.1:80: Address already in use");
+}
+
+TEST_P(HandOffTest, EqualsTakeTurns) {
+  Join();
+  for (size_t i = 0; i < 2 * kMembers; ++i) {
+    Connect();
+    ASSERT_TRUE(RunUntilAccepted(1));
+    for (auto& worker : workers_) worker->connections.clear();
+  }
+  for (size_t i = 0; i < kMembers; ++i) {
+    EXPECT_EQ(group_->counters(i).accepted, 2u) << i;
+  }
+}
+
+TEST_P(HandOffTest, ConnectionForAFullQueueIsDroppedAndCounted) {
+  Reactor::Options options;
+  options.max_queued_tasks = 1;
+  Worker busy(kernel_, options);
+  workers_[0]->member = *group_->Join(0, *workers_[0]->reactor, *workers_[0]);
+  busy.member = *group_->Join(1, *busy.reactor, busy);
+  ASSERT_TRUE(busy.reactor->Post([] {}).ok());
+  for (int i = 0; i < 2; ++i) Connect();
+  ASSERT_TRUE(RunUntilAccepted(1));
+  ASSERT_TRUE(
+      scheduler_.RunUntil([&] { return group_->counters(1).dropped == 1; }));
+  EXPECT_EQ(group_->counters(1).active, 0u);
+}
+
+using ListenerGroupDeathTest = ListenerGroupTest;
+
+INSTANTIATE_TEST_SUITE_P(Strategies, ListenerGroupDeathTest,
+                         testing::Values(Strategy::kReusePort,
+                                         Strategy::kExclusive,
+                                         Strategy::kHandOff),
+                         NameOf);
+
+TEST_P(ListenerGroupDeathTest, JoiningTwiceIsABug) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  Join();
+  workers_[1]->member.reset();
+  EXPECT_DEATH((void)group_->Join(1, *workers_[1]->reactor, *workers_[1]),
+               "member 1 has joined before");
+}
+
+// Keeps what the listeners are watched for.
+class WatchingKernel final : public InterceptingKernel {
+ public:
+  using InterceptingKernel::InterceptingKernel;
+
+  SysResult EpollCtl(int epoll, int operation, int descriptor,
+                     epoll_event* event) override {
+    if (operation == EPOLL_CTL_ADD) events_ = event->events;
+    return InterceptingKernel::EpollCtl(epoll, operation, descriptor, event);
+  }
+  bool last_is_exclusive() const { return (events_ & EPOLLEXCLUSIVE) != 0; }
+
+ private:
+  SysResult Intercept(SyscallRecord&, Proceed proceed) override {
+    return proceed(SIZE_MAX);
+  }
+
+  uint32_t events_ = 0;
+};
+
+TEST(ListenerGroupWakeUpTest, NotAllAreWokenForASharedListener) {
+  FakeWorld world;
+  FakeKernel fake(world);
+  WatchingKernel kernel(fake);
+  const auto group =
+      *ListenerGroup::Create(kernel, *Address::Parse("127.0.0.1:80"), 2,
+                             {.strategy = Strategy::kExclusive});
+  for (size_t i = 0; i < 2; ++i) {
+    Worker worker(kernel);
+    worker.member = *group->Join(i, *worker.reactor, worker);
+    EXPECT_TRUE(kernel.last_is_exclusive());
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "reactor/net/listener.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -171,13 +172,16 @@ TEST_P(ListenerTest, AcceptsAllWhoWaitBeforeItCloses) {
 
 TEST_P(ListenerTest, MayBeClosedFromItsCallback) {
   on_accept_ = [this] {
-    if (connections_.size() == 1) listener_->AcceptWaitingAndClose();
+    // The second event may bring two; this is the first of them.
+    if (connections_.size() == 2) listener_->AcceptWaitingAndClose();
   };
   std::vector<End> clients;
-  for (int i = 0; i < 3; ++i) clients.push_back(Connect());
-  EXPECT_TRUE(RunUntilAccepted(3));
+  for (int i = 0; i < 4; ++i) clients.push_back(Connect());
+  EXPECT_TRUE(RunUntilAccepted(4));
   reactor_->RunOnce(absl::ZeroDuration());
   EXPECT_EQ(counters().backoffs, 0u);
+  // Four connections, the end of the backlog, and nothing on what is closed.
+  EXPECT_EQ(accept_calls(), 5);
 }
 
 TEST_P(ListenerTest, AnAcceptThatASignalInterruptsIsRepeated) {
@@ -309,14 +313,24 @@ TEST_P(ExhaustedListenerTest, TriesAgainAfterEachBackOffAndRecovers) {
   EXPECT_EQ(counters().accepted, 1u);
 }
 
+TEST_P(ExhaustedListenerTest, BacksOffForAsLongAsItsOptionSays) {
+  Listen({.backoff = absl::Hours(1)});
+  faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
+  End client = Connect();
+  ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
+  const absl::Duration left = reactor_->TimeUntilWork();
+  EXPECT_LE(left, absl::Hours(1));
+  EXPECT_GT(left, absl::Minutes(30));
+}
+
 TEST_P(ExhaustedListenerTest, DoesNotListenBeforeTheBackOffHasPassed) {
   Listen({.backoff = absl::Milliseconds(5)});
   faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
   End client = Connect();
+  const auto begin = reactor_->Now();
   ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
-  const auto backed_off = reactor_->Now();
   ASSERT_TRUE(RunUntilAccepted(1));
-  EXPECT_GE(reactor_->Now() - backed_off, absl::Milliseconds(5));
+  EXPECT_GE(reactor_->Now() - begin, absl::Milliseconds(5));
 }
 
 // Hang-ups cannot be masked, so it must not even be in the epoll set.
@@ -406,6 +420,34 @@ TEST_P(ExhaustedListenerTest, RecoversThoughEpollFailsMeanwhile) {
   EXPECT_TRUE(RunUntilAccepted(1));
 }
 
+TEST_P(ExhaustedListenerTest, DoesNotComeBackWhenItIsClosedWhileItBacksOff) {
+  Listen({.backoff = absl::Milliseconds(1)});
+  faults_.FailNext(SyscallKind::kAccept4, EMFILE, 2);
+  End client = Connect();
+  ASSERT_TRUE(RunUntil([&] { return counters().backoffs == 1; }));
+  listener_->AcceptWaitingAndClose();
+  EXPECT_EQ(connections_.size(), 1u);
+  EXPECT_EQ(reactor_->TimeUntilWork(), absl::InfiniteDuration());
+}
+
+TEST_P(ListenerTest, LeavesNothingOpenWhenItIsClosed) {
+  listener_.reset();
+  const auto before = calls_.open_descriptors();
+  Listen({});
+  // Its socket, and the reserve.
+  EXPECT_EQ(calls_.open_descriptors().size(), before.size() + 2);
+  listener_->AcceptWaitingAndClose();
+  EXPECT_EQ(calls_.open_descriptors(), before);
+}
+
+TEST_P(ListenerTest, ReserveIsCloseOnExecFromBirth) {
+  calls_.Clear();
+  listener_ = *Listener::Create(
+      *reactor_, *Socket::Listen(kernel_, *Address::Parse("127.0.0.1:0")), {},
+      *this);
+  EXPECT_EQ(calls_.Of(SyscallKind::kEventFd)[0].numbers[1], EFD_CLOEXEC);
+}
+
 TEST_P(ExhaustedListenerTest, IsDestroyedWhileItBacksOff) {
   faults_.FailNext(SyscallKind::kAccept4, EMFILE, kAlways);
   End client = Connect();
@@ -440,6 +482,23 @@ TEST_P(ListenerTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
     EXPECT_EQ(listener.status().message(), message);
     EXPECT_EQ(calls_.open_descriptors().size(), before);
   }
+}
+
+class ListenerOptionsDeathTest : public ListenerTest {
+ protected:
+  ListenerOptionsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ListenerOptionsDeathTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(ListenerOptionsDeathTest, OptionsOutOfRangeAreBugs) {
+  EXPECT_DEATH(Listen({.max_accepts_per_event = 0}), "max_accepts_per_event");
+  EXPECT_DEATH(Listen({.backoff = absl::ZeroDuration()}), "backoff");
+  EXPECT_DEATH(Listen({.trigger = Trigger::kOneShot}), "trigger");
+  // An edge would not be told again for what one event leaves.
+  EXPECT_DEATH(Listen({.trigger = Trigger::kEdge}), "trigger");
 }
 
 }  // namespace

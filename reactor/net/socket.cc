@@ -13,6 +13,7 @@
 #include <string>
 #include <tuple>
 
+#include "absl/log/check.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -21,6 +22,10 @@ namespace pollux {
 namespace {
 
 constexpr int kOn = 1;
+
+// Far more than the kernel keeps a connection for, and far below what an int
+// takes.
+constexpr absl::Duration kMaxDeferAccept = absl::Hours(1);
 
 // It lies in every connection.
 static_assert(sizeof(Socket) == sizeof(Descriptor));
@@ -42,6 +47,10 @@ absl::StatusOr<Address> ToAddress(const Descriptor& socket, GetName get_name,
 
 absl::StatusOr<Socket> Socket::Listen(Kernel& kernel, const Address& address,
                                       const ListenOptions& options) {
+  CHECK_GE(options.backlog, 1);
+  CHECK_LE(options.backlog, 65535);
+  CHECK_GE(options.defer_accept, absl::ZeroDuration());
+  CHECK_LE(options.defer_accept, kMaxDeferAccept);
   const std::string where = address.ToString();
   const SysResult opened = kernel.Socket(
       address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -31,7 +31,8 @@ struct ListenOptions {
   bool reuse_port = false;
 
   // Connections come with their first bytes, or after so long:
-  // TCP_DEFER_ACCEPT, in whole seconds, rounded up; 0 for at once. tcp(7).
+  // TCP_DEFER_ACCEPT, in whole seconds, rounded up; 0 for at once. At most an
+  // hour. tcp(7).
   absl::Duration defer_accept = absl::ZeroDuration();
 
   // Of the connections: TCP_CONGESTION, as in

@@ -358,5 +358,27 @@ TEST_P(SocketTest, SaysWhoIsAtTheOtherEnd) {
   EXPECT_GT(peer->process, 0);
 }
 
+class SocketOptionsDeathTest : public SocketTest {
+ protected:
+  SocketOptionsDeathTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, SocketOptionsDeathTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(SocketOptionsDeathTest, OptionsOutOfRangeAreBugs) {
+  for (const int backlog : {-1, 0, 65536}) {
+    EXPECT_DEATH((void)Socket::Listen(kernel_, any_port_, {.backlog = backlog}),
+                 "backlog");
+  }
+  EXPECT_DEATH((void)Socket::Listen(kernel_, any_port_,
+                                    {.defer_accept = absl::Seconds(-1)}),
+               "defer_accept");
+  EXPECT_DEATH((void)Socket::Listen(kernel_, any_port_,
+                                    {.defer_accept = absl::InfiniteDuration()}),
+               "defer_accept");
+}
+
 }  // namespace
 }  // namespace pollux

@@ -182,8 +182,8 @@ TEST_P(StreamEndsTest, LingersNoLongerThanItsTimeout) {
   Reopen();
   stream().output() += "refused";
   stream().LingerWhenSent();
-  Iterate();
   const auto begin = reactor_->Now();
+  Iterate();
   ASSERT_TRUE(RunUntil([&] {
     // What dribbles in does not prolong it.
     if (server_.closes.empty()) client_.Write("y");

@@ -1,0 +1,41 @@
+// Listening sockets at one address for several reactors.
+#ifndef POLLUX_REACTOR_NET_LISTEN_FOR_REACTORS_H_
+#define POLLUX_REACTOR_NET_LISTEN_FOR_REACTORS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "reactor/kernel.h"
+#include "reactor/net/address.h"
+#include "reactor/net/socket.h"
+
+namespace pollux {
+
+enum class ListenerSharing : uint8_t {
+  // A socket and a backlog for each reactor, at one port: the kernel divides
+  // the
+  // connections by a hash of the peer's address. Not for unix sockets.
+  // SO_REUSEPORT.
+  kSocketEach,
+  // One socket, with a descriptor for each reactor: an idle reactor accepts.
+  // They watch it with Trigger::kExclusive.
+  kOneSocket,
+};
+
+// Returns a listening socket for each of `count` reactors, at least 1; a single
+// reactor has one as Socket::Listen() makes it. A unix path is unlinked when
+// the socket at index 0 is closed: give that to the reactor that stops last, or
+// use ListenerGroup, which keeps count.
+//
+// Fails, with a message for the operator, if the address cannot be had, which
+// includes one that another program shares with SO_REUSEPORT, unless `options`
+// asks for that. InvalidArgument for kSocketEach at a unix address.
+absl::StatusOr<std::vector<Socket>> ListenForReactors(
+    Kernel& kernel, const Address& address, const ListenOptions& options,
+    ListenerSharing sharing, size_t count);
+
+}  // namespace pollux
+
+#endif  // POLLUX_REACTOR_NET_LISTEN_FOR_REACTORS_H_
