@@ -62,15 +62,14 @@ void* InterruptedAt(const void* context) {
 // allowed: signal-safety(7).
 struct StallWatchdog::Capture {
   enum State : int {
-    // The signal is on its way.
+    // No signal is on its way.
+    kIdle,
     kAsked,
     // The handler writes.
     kFilling,
     kFilled,
-    // Nobody waits for it: the reactor may be gone.
+    // A signal is on its way, and nobody waits for it: the reactor may be gone.
     kAbandoned,
-    // The signal has arrived, and found it abandoned.
-    kDone,
   };
 
   const Reactor* reactor = nullptr;
@@ -80,7 +79,7 @@ struct StallWatchdog::Capture {
   int frames = 0;
   std::array<void*, kMaxFrames> stack;
   std::array<Dispatch, DispatchLog::kSize> recent;
-  std::atomic<int> state = kAsked;
+  std::atomic<int> state = kIdle;
 };
 
 struct StallWatchdog::Watched {
@@ -88,9 +87,11 @@ struct StallWatchdog::Watched {
   std::string name;
   uint64_t progress = 0;
   MonotonicTime since = {};
-  // While the thread is asked for its stack: what it fills. Null otherwise.
-  std::unique_ptr<Capture> capture = nullptr;
-  // When that was tried first. Infinite: not in this stall.
+  // What the thread fills when it is asked for its stack. There before it is
+  // watched, so that it is made before the handler looks at it.
+  std::unique_ptr<Capture> capture;
+  bool is_asked = false;
+  // When asking was tried first. Infinite: not in this stall.
   MonotonicTime asked_at = MonotonicTime::Infinite();
   bool reported = false;
 };
@@ -130,10 +131,10 @@ StallWatchdog::~StallWatchdog() {
   }
   thread_.Join();
   absl::MutexLock lock(&mutex_);
-  for (Watched& watched : watched_) Abandon(std::move(watched.capture));
+  while (!watched_.empty()) Forget(watched_.size() - 1);
   bool keeps_handler = false;
   for (std::unique_ptr<Capture>& capture : abandoned_) {
-    if (capture->state.load(std::memory_order_acquire) == Capture::kDone) {
+    if (capture->state.load(std::memory_order_acquire) == Capture::kIdle) {
       continue;
     }
     // A thread that blocks the signal, or hangs in the kernel, may still get
@@ -148,17 +149,26 @@ StallWatchdog::~StallWatchdog() {
 
 void StallWatchdog::Watch(Reactor& reactor, std::string name) {
   absl::MutexLock lock(&mutex_);
-  watched_.push_back({.reactor = &reactor, .name = std::move(name)});
+  watched_.push_back({.reactor = &reactor,
+                      .name = std::move(name),
+                      .capture = std::make_unique<Capture>()});
 }
 
 void StallWatchdog::Unwatch(Reactor& reactor) {
   absl::MutexLock lock(&mutex_);
-  for (Watched& watched : watched_) {
-    if (watched.reactor == &reactor) Abandon(std::move(watched.capture));
+  for (size_t i = watched_.size(); i > 0; --i) {
+    if (watched_[i - 1].reactor == &reactor) Forget(i - 1);
   }
-  std::erase_if(watched_, [&](const Watched& watched) {
-    return watched.reactor == &reactor;
-  });
+}
+
+void StallWatchdog::Forget(size_t index) {
+  Watched& watched = watched_[index];
+  if (watched.is_asked) Abandon(*watched.capture);
+  if (watched.capture->state.load(std::memory_order_acquire) !=
+      Capture::kIdle) {
+    abandoned_.push_back(std::move(watched.capture));
+  }
+  watched_.erase(watched_.begin() + static_cast<ptrdiff_t>(index));
 }
 
 void StallWatchdog::OnSignal(int, siginfo_t* info, void* context) {
@@ -168,7 +178,7 @@ void StallWatchdog::OnSignal(int, siginfo_t* info, void* context) {
   int state = Capture::kAsked;
   if (!capture->state.compare_exchange_strong(state, Capture::kFilling,
                                               std::memory_order_acquire)) {
-    capture->state.store(Capture::kDone, std::memory_order_release);
+    capture->state.store(Capture::kIdle, std::memory_order_release);
     return;
   }
   const int error = errno;
@@ -197,11 +207,11 @@ void StallWatchdog::Loop() {
       if (mutex_.AwaitWithTimeout(absl::Condition(&stops_), wait)) return;
       all_alive = Look(Now(), reports);
       std::erase_if(abandoned_, [](const std::unique_ptr<Capture>& capture) {
-        return capture->state.load(std::memory_order_acquire) == Capture::kDone;
+        return capture->state.load(std::memory_order_acquire) == Capture::kIdle;
       });
-      const bool is_asking = std::any_of(
-          watched_.begin(), watched_.end(),
-          [](const Watched& watched) { return watched.capture != nullptr; });
+      const bool is_asking =
+          std::any_of(watched_.begin(), watched_.end(),
+                      [](const Watched& watched) { return watched.is_asked; });
       wait =
           is_asking ? std::min(look_interval, kAnswerInterval) : look_interval;
     }
@@ -224,7 +234,7 @@ bool StallWatchdog::Look(MonotonicTime now, std::vector<StallReport>& reports) {
       watched.since = now;
       watched.reported = false;
       watched.asked_at = MonotonicTime::Infinite();
-      Abandon(std::move(watched.capture));
+      if (std::exchange(watched.is_asked, false)) Abandon(*watched.capture);
       continue;
     }
     const absl::Duration running_for = now - watched.since;
@@ -237,69 +247,59 @@ bool StallWatchdog::Look(MonotonicTime now, std::vector<StallReport>& reports) {
     StallReport& report = reports.emplace_back();
     report.reactor = watched.name;
     report.running_for = running_for;
-    if (next == Next::kReport) {
-      Describe(*watched.capture, report);
-      watched.capture.reset();
-    } else {
-      Abandon(std::move(watched.capture));
-    }
+    if (next == Next::kReport) Describe(*watched.capture, report);
+    if (std::exchange(watched.is_asked, false)) Abandon(*watched.capture);
   }
   return all_alive;
 }
 
 StallWatchdog::Next StallWatchdog::Ask(Watched& watched, MonotonicTime now) {
-  if (watched.capture != nullptr) {
-    const Capture& capture = *watched.capture;
-    if (capture.state.load(std::memory_order_acquire) != Capture::kFilled) {
+  Capture& capture = *watched.capture;
+  const int state = capture.state.load(std::memory_order_acquire);
+  if (watched.is_asked) {
+    if (state != Capture::kFilled) {
       return now - watched.asked_at < options_.stack_timeout
                  ? Next::kWait
                  : Next::kReportWithoutStack;
     }
     if (capture.progress == watched.progress) return Next::kReport;
     // It ended just when it was asked: no stall any more.
-    watched.capture.reset();
+    watched.is_asked = false;
+    Abandon(capture);
     return Next::kIgnore;
   }
   // The thread cannot end while this is held.
   absl::MutexLock lock(&watched.reactor->watch_mutex_);
   const pthread_t thread = watched.reactor->running_thread_;
   if (thread == Reactor::kNoThread) return Next::kIgnore;
-  if (IsDeaf(watched)) return Next::kReportWithoutStack;
+  // An earlier signal has not arrived, and of one number only one can wait.
+  if (state != Capture::kIdle) return Next::kReportWithoutStack;
   watched.asked_at = std::min(watched.asked_at, now);
-  auto capture = std::make_unique<Capture>();
-  capture->reactor = watched.reactor;
+  capture.reactor = watched.reactor;
+  capture.state.store(Capture::kAsked, std::memory_order_release);
   sigval value;
-  value.sival_ptr = capture.get();
+  value.sival_ptr = &capture;
   if (pthread_sigqueue(thread, options_.signal, value) == 0) {
-    watched.capture = std::move(capture);
-  } else if (now - watched.asked_at >= options_.stack_timeout) {
-    return Next::kReportWithoutStack;
+    watched.is_asked = true;
+    return Next::kWait;
   }
-  return Next::kWait;
+  capture.state.store(Capture::kIdle, std::memory_order_relaxed);
+  return now - watched.asked_at < options_.stack_timeout
+             ? Next::kWait
+             : Next::kReportWithoutStack;
 }
 
-// Whether an earlier signal has not arrived: of one number only one can wait.
-bool StallWatchdog::IsDeaf(const Watched& watched) const {
-  return std::any_of(abandoned_.begin(), abandoned_.end(),
-                     [&](const std::unique_ptr<Capture>& capture) {
-                       return capture->reactor == watched.reactor &&
-                              capture->state.load(std::memory_order_acquire) !=
-                                  Capture::kDone;
-                     });
-}
-
-void StallWatchdog::Abandon(std::unique_ptr<Capture> capture) {
-  if (capture == nullptr) return;
+void StallWatchdog::Abandon(Capture& capture) {
   int state = Capture::kAsked;
-  if (capture->state.compare_exchange_strong(state, Capture::kAbandoned,
-                                             std::memory_order_acq_rel)) {
-    abandoned_.push_back(std::move(capture));
+  if (capture.state.compare_exchange_strong(state, Capture::kAbandoned,
+                                            std::memory_order_acq_rel)) {
     return;
   }
   // The handler is about to be done with it, and with the reactor.
-  while (capture->state.load(std::memory_order_acquire) != Capture::kFilled) {
+  while (capture.state.load(std::memory_order_acquire) != Capture::kFilled) {
     ::sched_yield();
   }
+  capture.state.store(Capture::kIdle, std::memory_order_relaxed);
 }
 
 void StallWatchdog::Describe(const Capture& capture, StallReport& report) {

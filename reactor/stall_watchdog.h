@@ -104,11 +104,10 @@ class StallWatchdog final {
   enum class Next : uint8_t { kWait, kReport, kReportWithoutStack, kIgnore };
   Next Ask(Watched& watched, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool IsDeaf(const Watched& watched) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Keeps what a signal that is still on its way will write to.
-  void Abandon(std::unique_ptr<Capture> capture)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Stops watching the loop with this index.
+  void Forget(size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes a signal that is on its way find nothing to do.
+  static void Abandon(Capture& capture);
   static void Describe(const Capture& capture, StallReport& report);
 
   const Options options_;
@@ -119,8 +118,7 @@ class StallWatchdog final {
   absl::Mutex mutex_;
   bool stops_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Watched> watched_ ABSL_GUARDED_BY(mutex_);
-  // Of stalls that ended, or of reactors that are watched no more, before the
-  // signal arrived.
+  // Of reactors that are watched no more, until the signal arrives.
   std::vector<std::unique_ptr<Capture>> abandoned_ ABSL_GUARDED_BY(mutex_);
   Thread thread_;
 };
