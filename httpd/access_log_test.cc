@@ -144,6 +144,19 @@ TEST_F(AccessLogTest, WritesJson) {
             "\"request_id\":\"id1\",\"traceparent\":\"00-1-2-01\"}\n");
 }
 
+TEST_F(AccessLogTest, TheTimeIsThatOfTheSecond) {
+  Create(httpd::AccessLogFormat::kCommon);
+  // The fake's clock begins with a whole second.
+  reactor_->RunOnce(absl::Milliseconds(300));
+  EXPECT_THAT(Logged(Record()), HasSubstr("[09/Sep/2001:01:46:40 +0000]"));
+  reactor_->RunOnce(absl::Milliseconds(699));
+  kernel_.written.clear();
+  EXPECT_THAT(Logged(Record()), HasSubstr("[09/Sep/2001:01:46:40 +0000]"));
+  reactor_->RunOnce(absl::Milliseconds(1));
+  kernel_.written.clear();
+  EXPECT_THAT(Logged(Record()), HasSubstr("[09/Sep/2001:01:46:41 +0000]"));
+}
+
 TEST_F(AccessLogTest, WhoHasProvedToAskIsNamed) {
   ExchangeRecord record = Record();
   record.user = "an na\"\n";

@@ -56,6 +56,10 @@ class Daemon {
 
   // Of worker 0.
   Reactor& reactor() { return *reactor_; }
+  // Of any worker, below the number of them: for Post(). Until Run() returns.
+  Reactor& worker_reactor(size_t number) {
+    return number == 0 ? *reactor_ : group_->reactor(number - 1);
+  }
   HttpServer& server() { return worker_->server(); }
 
  private:

@@ -25,6 +25,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "httpd/config/config_loader.h"
@@ -33,8 +34,10 @@
 #include "reactor/kernel.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/net/address.h"
+#include "reactor/reactor.h"
 #include "reactor/reactor_group.h"
 #include "reactor/sys_result.h"
+#include "reactor/timer.h"
 #include "testing/integration/test_client.h"
 
 namespace pollux {
@@ -277,6 +280,23 @@ TEST_F(DaemonWorkersTest, ASecondSignalEndsAllAtOnce) {
   daemon->Run();
   EXPECT_LT(absl::Now() - start, absl::Seconds(20)) << "it has drained";
   EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST_F(DaemonWorkersTest, AWorkerWhoseQueueIsFullDrainsLater) {
+  const auto daemon = Create(Workers(3), kListener, kRoute).value();
+  Reactor& busy = daemon->worker_reactor(1);
+  absl::Notification may_go_on;
+  ASSERT_TRUE(busy.Post([&] { may_go_on.WaitForNotification(); }).ok());
+  while (busy.Post([] {}).ok()) continue;
+  StartToDrain(*daemon);
+  may_go_on.Notify();
+  // It would run for ever.
+  Timer give_up(daemon->reactor(), [&] {
+    ADD_FAILURE() << "a worker has not drained";
+    daemon->reactor().Stop();
+  });
+  give_up.ArmAfter(absl::Seconds(60));
+  daemon->Run();
 }
 
 TEST_F(DaemonWorkersTest, MayBeDestroyedWhileTheyServe) {

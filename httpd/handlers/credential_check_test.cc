@@ -209,6 +209,19 @@ TEST_F(CredentialCheckTest, AllWhoAskTheSameAreToldOfOneComparison) {
   EXPECT_EQ(comparisons, 2);
 }
 
+// Else one user's password would let another in.
+TEST_F(CredentialCheckTest, WhereANameEndsMakesADifference) {
+  Start({{"ab", std::string(kSha512)}, {"abs", std::string(kSha256)}});
+  std::vector<Verdict> told;
+  const auto note = [&](Verdict verdict) { told.push_back(verdict); };
+  check_->Ask("ab", "secret", note);
+  check_->Ask("abs", "ecret", note);
+  while (told.size() < 2) reactor_->RunOnce(absl::InfiniteDuration());
+  EXPECT_THAT(told, ElementsAre(Verdict::kRight, Verdict::kWrong));
+  EXPECT_EQ(comparisons, 2);
+  EXPECT_FALSE(check_->Remembers("abs", "ecret"));
+}
+
 TEST_F(CredentialCheckTest, AsksAgainFromAVerdict) {
   Start({{"ann", std::string(kSha512)}}, {.max_waiting = 1});
   std::optional<Verdict> second;
