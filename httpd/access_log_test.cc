@@ -42,6 +42,7 @@ class LogKernel final : public InterceptingKernel {
   SysResult OpenAt(int, const char* path, int flags, mode_t) override {
     opened = path;
     EXPECT_NE(flags & O_APPEND, 0);
+    EXPECT_NE(flags & O_CLOEXEC, 0);
     return open_error != 0 ? SysResult::Error(open_error) : SysResult::Ok(500);
   }
   SysResult Write(int descriptor, absl::Span<const char> bytes) override {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -209,6 +210,34 @@ TEST_F(DaemonWorkersTest, AUnixSocketIsSharedByAll) {
   ASSERT_EQ(raise(SIGTERM), 0);
   daemon->Run();
   EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// Counts those who wake alone of all that watch the same.
+class ExclusiveWatches final : public InterceptingKernel {
+ public:
+  using InterceptingKernel::InterceptingKernel;
+
+  SysResult EpollCtl(int epoll, int operation, int descriptor,
+                     epoll_event* event) override {
+    if (operation == EPOLL_CTL_ADD && (event->events & EPOLLEXCLUSIVE) != 0) {
+      ++count;
+    }
+    return InterceptingKernel::EpollCtl(epoll, operation, descriptor, event);
+  }
+
+  std::atomic<int> count = 0;
+};
+
+TEST_F(DaemonWorkersTest, AConnectionWakesNotAllOfThem) {
+  for (const int workers : {1, 3}) {
+    ExclusiveWatches kernel(kernel_);
+    const auto daemon = CreateOn(
+        kernel, absl::StrCat(Workers(workers),
+                             "listener { address: 'unix:@pollux-workers-test-",
+                             getpid(), "' } ", kRoute));
+    ASSERT_TRUE(daemon.ok()) << daemon.status();
+    EXPECT_EQ(kernel.count, workers > 1 ? workers : 0);
+  }
 }
 
 TEST_F(DaemonWorkersTest, OfAUnixSocketAnyTakesTheNext) {

@@ -449,12 +449,16 @@ class FlagsTest(unittest.TestCase):
 
     def test_a_relative_path_starts_where_the_user_stands(self):
         with tempfile.TemporaryDirectory() as directory:
-            pathlib.Path(directory, "www.textproto").write_text(CONFIG)
+            pathlib.Path(directory, "www.textproto").write_text(
+                CONFIG + ' route { prefix: "/www/" files { root: "." } }')
             env = dict(os.environ, BUILD_WORKING_DIRECTORY=directory)
             with Daemon("--config=www.textproto", env=env) as daemon:
                 with daemon.connect() as connection:
                     connection.sendall(get("/"))
                     self.assertEqual(read_response(connection)[1], "ha?\n")
+                    connection.sendall(get("/www/www.textproto"))
+                    self.assertTrue(
+                        read_response(connection)[1].startswith(CONFIG))
             del env["BUILD_WORKING_DIRECTORY"]
             self.assert_fails(run("--config=www.textproto", env=env),
                               "www.textproto: no such file")
