@@ -224,21 +224,6 @@ TEST_F(DaemonSettingsTest, MaxHeadAndMaxTarget) {
   EXPECT_EQ(status(10, 1100), 431);
 }
 
-// The largest head, and the empty line that may stand before it, are kept.
-TEST_F(DaemonSettingsTest, MaxBufferedHasRoomForAHead) {
-  Start("limits { max_head: '1KiB' max_target: '256B' max_buffered: '1KiB' } ");
-  const std::string empty = Get("/", "A: \r\n");
-  const std::string head = Get(
-      "/", absl::StrCat("A: ", std::string(1024 - empty.size(), 'a'), "\r\n"));
-  TestClient client = Connect();
-  client.Write(absl::StrCat("\r\n", head.substr(0, 1023)));
-  RunUntil(daemon_->reactor(),
-           [&] { return daemon_->server().connection_count() == 1; });
-  daemon_->reactor().RunOnce(absl::ZeroDuration());
-  client.Write(head.substr(1023));
-  EXPECT_EQ(client.ReadResponse().status, 200);
-}
-
 TEST_F(DaemonSettingsTest, MaxConnections) {
   Start("limits { max_connections: 3 } ");
   std::vector<TestClient> clients;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -416,6 +417,51 @@ TEST_F(DaemonWorkersTest, ARoutesRateIsLimitedForAllTogether) {
     EXPECT_EQ(absl::c_count(statuses, 200), 5) << scope;
     EXPECT_EQ(absl::c_count(statuses, 429), 27) << scope;
   }
+}
+
+// A worker's share of what may be kept is never less than a head.
+TEST_F(DaemonWorkersTest, EachKeepsAtLeastAHead) {
+  const auto daemon = Create(Workers(4), kListener, kAdmin, kRoute,
+                             "limits { max_head: '1KiB' max_target: '256B' "
+                             "max_buffered: '1KiB' }")
+                          .value();
+  TestClient client = Connect(*daemon);
+  const std::string head =
+      Get("/", absl::StrCat("A: ", std::string(900, 'a'), "\r\n"));
+  client.Write(head.substr(0, 900));
+  ASSERT_TRUE(RunUntil(daemon->reactor(), [&] {
+    return Sum(*daemon, "pollux_http_buffered_bytes{") >= 900;
+  }));
+  client.Write(head.substr(900));
+  EXPECT_EQ(client.ReadResponse().status, 200);
+}
+
+// A process that may have so many descriptors.
+class FewDescriptors final : public InterceptingKernel {
+ public:
+  FewDescriptors(Kernel& kernel, uint64_t limit)
+      : InterceptingKernel(kernel), limit_(limit) {}
+
+  SysResult GetRLimit(int, rlimit& limit) override {
+    limit = {.rlim_cur = limit_, .rlim_max = limit_};
+    return SysResult::Ok();
+  }
+
+ private:
+  const uint64_t limit_;
+};
+
+TEST_F(DaemonWorkersTest, EachKeepsDescriptorsForItself) {
+  // 64 for each worker, and as many for the admin address.
+  FewDescriptors kernel(kernel_, 2 * 64 + 64 + 2 * 100);
+  const auto daemon =
+      CreateOn(kernel, absl::StrCat(Workers(2), kListener, kAdmin, kRoute))
+          .value();
+  std::vector<TestClient> clients = Connect(*daemon, 320);
+  for (TestClient& client : clients) client.WriteSome(kBegun);
+  EXPECT_TRUE(RunUntil(daemon->reactor(), [&] {
+    return Sum(*daemon, "pollux_http_shed_connections_total{") == 320 - 200;
+  }));
 }
 
 TEST_F(DaemonWorkersTest, EachHasItsShareOfTheConnections) {
