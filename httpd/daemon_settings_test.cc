@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -47,6 +49,15 @@ class NotingKernel final : public InterceptingKernel {
     backlogs.push_back(backlog);
     return InterceptingKernel::Listen(socket, backlog);
   }
+  SysResult SetSockOpt(int socket, int level, int option, const void* value,
+                       socklen_t length) override {
+    if (level == IPPROTO_TCP && option == TCP_CONGESTION) {
+      congestion_control.assign(static_cast<const char*>(value), length);
+      return SysResult::Ok();
+    }
+    if (level == IPPROTO_TCP && option == TCP_DEFER_ACCEPT) ++defer_accepts;
+    return InterceptingKernel::SetSockOpt(socket, level, option, value, length);
+  }
   SysResult EpollCtl(int epoll, int operation, int descriptor,
                      epoll_event* event) override {
     ++epoll_ctls;
@@ -67,6 +78,8 @@ class NotingKernel final : public InterceptingKernel {
   }
 
   std::vector<int> backlogs;
+  std::string congestion_control;
+  int defer_accepts = 0;
   int epoll_ctls = 0;
 
  private:
@@ -263,11 +276,17 @@ TEST_F(DaemonSettingsTest, Backlog) {
   EXPECT_THAT(kernel_.backlogs, Contains(17));
 }
 
+TEST_F(DaemonSettingsTest, CongestionControl) {
+  Start("", "address: '127.0.0.1:0' congestion_control: 'cubic'");
+  EXPECT_EQ(kernel_.congestion_control, "cubic");
+}
+
 // What has come with its connection is read at once: nothing is watched for it.
 TEST_F(DaemonSettingsTest, DeferAccept) {
   for (const bool is_deferred : {false, true}) {
     Start("", is_deferred ? "address: '127.0.0.1:0' defer_accept: true"
                           : "address: '127.0.0.1:0'");
+    EXPECT_EQ(std::exchange(kernel_.defer_accepts, 0), is_deferred ? 1 : 0);
     kernel_.epoll_ctls = 0;
     TestClient client = Connect();
     client.Write(Get("/", "Connection: close\r\n"));
