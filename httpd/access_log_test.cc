@@ -145,7 +145,7 @@ TEST_F(AccessLogTest, WritesJson) {
             "\"request_id\":\"id1\",\"traceparent\":\"00-1-2-01\"}\n");
 }
 
-TEST_F(AccessLogTest, TheTimeIsThatOfTheSecond) {
+TEST_F(AccessLogTest, LogsTheCurrentSecond) {
   Create(httpd::AccessLogFormat::kCommon);
   // The fake's clock begins with a whole second.
   reactor_->RunOnce(absl::Milliseconds(300));

@@ -56,7 +56,8 @@ class Daemon {
 
   // Of worker 0.
   Reactor& reactor() { return *reactor_; }
-  // Of any worker, below the number of them: for Post(). Until Run() returns.
+  // Returns the reactor of any worker, for Post() from other threads. `number`
+  // is below the number of workers. Valid until Run() returns.
   Reactor& worker_reactor(size_t number) {
     return number == 0 ? *reactor_ : group_->reactor(number - 1);
   }

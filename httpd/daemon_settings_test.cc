@@ -1,4 +1,4 @@
-// Each setting reaches what it is for. On virtual time.
+// Each setting of a configuration takes effect. Runs on virtual time.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ using ::testing::Le;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-// Notes some of the calls; a disk is full.
+// Records some calls, and fails each write to the log with ENOSPC.
 class NotingKernel final : public InterceptingKernel {
  public:
   using InterceptingKernel::InterceptingKernel;
@@ -143,7 +143,7 @@ class DaemonSettingsTest : public testing::Test {
   std::unique_ptr<Daemon> daemon_;
 };
 
-// Deadlines are looked at now and then, and some are followed by a linger.
+// Some deadlines are checked in steps, and some are followed by a linger.
 auto IsAbout(absl::Duration time) { return AllOf(Ge(time), Le(1.3 * time)); }
 
 constexpr absl::string_view kTimeouts =
@@ -259,7 +259,7 @@ TEST_F(DaemonSettingsTest, MaxConnectionsPerClient) {
   EXPECT_EQ(refused.ReadResponse().status, 429);
 }
 
-TEST_F(DaemonSettingsTest, TheAdminAddressTakes64Connections) {
+TEST_F(DaemonSettingsTest, AdminAddressAccepts64Connections) {
   Start("");
   std::vector<TestClient> clients;
   for (int i = 0; i < 64; ++i) {
@@ -281,7 +281,8 @@ TEST_F(DaemonSettingsTest, CongestionControl) {
   EXPECT_EQ(kernel_.congestion_control, "cubic");
 }
 
-// What has come with its connection is read at once: nothing is watched for it.
+// A request that arrived with its connection is read at once, so that nothing
+// has to be watched for it.
 TEST_F(DaemonSettingsTest, DeferAccept) {
   for (const bool is_deferred : {false, true}) {
     Start("", is_deferred ? "address: '127.0.0.1:0' defer_accept: true"

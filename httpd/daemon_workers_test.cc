@@ -213,7 +213,7 @@ TEST_F(DaemonWorkersTest, AUnixSocketIsSharedByAll) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
-// Counts those who wake alone of all that watch the same.
+// Counts exclusive watches.
 class ExclusiveWatches final : public InterceptingKernel {
  public:
   using InterceptingKernel::InterceptingKernel;
@@ -229,7 +229,7 @@ class ExclusiveWatches final : public InterceptingKernel {
   std::atomic<int> count = 0;
 };
 
-TEST_F(DaemonWorkersTest, AConnectionWakesNotAllOfThem) {
+TEST_F(DaemonWorkersTest, AConnectionToAUnixSocketWakesOneWorker) {
   for (const int workers : {1, 3}) {
     ExclusiveWatches kernel(kernel_);
     const auto daemon = CreateOn(
@@ -320,7 +320,7 @@ TEST_F(DaemonWorkersTest, AWorkerWhoseQueueIsFullDrainsLater) {
   while (busy.Post([] {}).ok()) continue;
   StartToDrain(*daemon);
   may_go_on.Notify();
-  // It would run for ever.
+  // Run() would never return.
   Timer give_up(daemon->reactor(), [&] {
     ADD_FAILURE() << "a worker has not drained";
     daemon->reactor().Stop();
@@ -419,8 +419,8 @@ TEST_F(DaemonWorkersTest, ARoutesRateIsLimitedForAllTogether) {
   }
 }
 
-// A worker's share of what may be kept is never less than a head.
-TEST_F(DaemonWorkersTest, EachKeepsAtLeastAHead) {
+// A worker's share of max_buffered is never less than a head.
+TEST_F(DaemonWorkersTest, EachWorkerBuffersAtLeastOneHead) {
   const auto daemon = Create(Workers(4), kListener, kAdmin, kRoute,
                              "limits { max_head: '1KiB' max_target: '256B' "
                              "max_buffered: '1KiB' }")
@@ -428,7 +428,7 @@ TEST_F(DaemonWorkersTest, EachKeepsAtLeastAHead) {
   TestClient client = Connect(*daemon);
   const std::string head =
       Get("/", absl::StrCat("A: ", std::string(900, 'a'), "\r\n"));
-  // The limit is looked at when more comes.
+  // The limit is checked when more arrives.
   for (const size_t begin : {0, 300, 600}) {
     client.Write(head.substr(begin, 300));
     ASSERT_TRUE(RunUntil(daemon->reactor(), [&] {
@@ -439,7 +439,7 @@ TEST_F(DaemonWorkersTest, EachKeepsAtLeastAHead) {
   EXPECT_EQ(client.ReadResponse().status, 200);
 }
 
-// A process that may have so many descriptors.
+// Limits the process to a number of descriptors.
 class FewDescriptors final : public InterceptingKernel {
  public:
   FewDescriptors(Kernel& kernel, uint64_t limit)
@@ -454,7 +454,7 @@ class FewDescriptors final : public InterceptingKernel {
   const uint64_t limit_;
 };
 
-TEST_F(DaemonWorkersTest, EachKeepsDescriptorsForItself) {
+TEST_F(DaemonWorkersTest, EachWorkerReservesDescriptors) {
   // 64 for each worker, and as many for the admin address.
   FewDescriptors kernel(kernel_, 2 * 64 + 64 + 2 * 100);
   const auto daemon =

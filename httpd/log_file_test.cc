@@ -168,7 +168,7 @@ TEST_F(LogFileTest, AFileThatWasMovedAwayIsLeft) {
   EXPECT_EQ(ReadAll(path), "new\n");
 }
 
-TEST_F(LogFileTest, TheRestOfALineStaysOutOfTheNextFile) {
+TEST_F(LogFileTest, ReopenDropsTheRestOfATornLine) {
   const std::string path = Path("log");
   const std::unique_ptr<LogFile> file = *LogFile::Open(kernel_, path);
   kernel_.room = 6;
@@ -183,7 +183,7 @@ TEST_F(LogFileTest, TheRestOfALineStaysOutOfTheNextFile) {
   EXPECT_EQ(ReadAll(path), "three\n");
 }
 
-TEST_F(LogFileTest, OthersCannotReadIt) {
+TEST_F(LogFileTest, CreatesFilesThatOthersCannotRead) {
   const std::string path = Path("log");
   const mode_t mask = umask(0);
   ASSERT_TRUE(LogFile::Open(kernel_, path).ok());

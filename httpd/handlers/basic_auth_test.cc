@@ -41,7 +41,7 @@ std::string Basic(absl::string_view credentials) {
   return Authorization(absl::StrCat("Basic ", absl::Base64Escape(credentials)));
 }
 
-// Of the longest password: 511 times "a".
+// The hash of the longest password: 511 times "a".
 constexpr absl::string_view kLongestHash =
     "$6$rounds=1000$abcdefgh$poc60jbADoABMBJnQVL1oFE3FM09LyACzsrlRdojDZYasYtFrr"
     "nnkseSC9gi4rwrfWKVBkCI1dbVwFN62PIT/1";

@@ -38,7 +38,7 @@ std::atomic<LongComparison*> next_comparison = nullptr;
 
 }  // namespace
 
-// Takes the place of libcrypt's, which it calls.
+// Replaces libcrypt's function, and calls it.
 extern "C" char* crypt_r(const char* phrase, const char* setting,
                          crypt_data* data) {
   ++comparisons;
@@ -209,8 +209,8 @@ TEST_F(CredentialCheckTest, AllWhoAskTheSameAreToldOfOneComparison) {
   EXPECT_EQ(comparisons, 2);
 }
 
-// Else one user's password would let another in.
-TEST_F(CredentialCheckTest, WhereANameEndsMakesADifference) {
+// Otherwise one user's password would let another one in.
+TEST_F(CredentialCheckTest, DistinguishesTheNameFromThePassword) {
   Start({{"ab", std::string(kSha512)}, {"abs", std::string(kSha256)}});
   std::vector<Verdict> told;
   const auto note = [&](Verdict verdict) { told.push_back(verdict); };
@@ -244,13 +244,15 @@ TEST_F(CredentialCheckTest, TellsNothingWhenItIsGone) {
   EXPECT_FALSE(told);
 }
 
-// It would wait for ever.
+// Joining the thread would never return.
 TEST_F(CredentialCheckTest, DestructionDoesNotWaitForTheComparisonInProgress) {
   Start({{"ann", std::string(kSha512)}});
   LongComparison comparison;
   next_comparison = &comparison;
-  check_->Ask("ann", "secret", [](Verdict) { FAIL() << "nobody waits"; });
-  check_->Ask("ann", "wrong", [](Verdict) { FAIL() << "nobody waits"; });
+  check_->Ask("ann", "secret",
+              [](Verdict) { FAIL() << "the check is destroyed"; });
+  check_->Ask("ann", "wrong",
+              [](Verdict) { FAIL() << "the check is destroyed"; });
   comparison.has_begun.WaitForNotification();
   check_.reset();
   reactor_.reset();
@@ -259,8 +261,8 @@ TEST_F(CredentialCheckTest, DestructionDoesNotWaitForTheComparisonInProgress) {
   EXPECT_EQ(comparisons, 1);
 }
 
-// As with `ulimit -u` or TasksMax=.
-TEST_F(CredentialCheckTest, FailsIfThereCanBeNoThread) {
+// Fails as `ulimit -u` or TasksMax= make it fail, which root does not notice.
+TEST_F(CredentialCheckTest, FailsIfNoThreadCanBeStarted) {
   pthread_attr_t usual;
   ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
   pthread_attr_t too_large = usual;

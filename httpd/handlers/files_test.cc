@@ -414,7 +414,7 @@ TEST_P(FilesTest, SendsPartsOfLargeFiles) {
 
 // Paths.
 
-// On a file system with holes, since these files need no room there.
+// Runs on Linux's file systems, where sparse files take no room.
 class SparseFilesTest : public FilesTest {};
 
 TEST_P(SparseFilesTest, SendsPartsOfFilesOver4GiB) {
@@ -432,11 +432,11 @@ TEST_P(SparseFilesTest, SendsPartsOfFilesOver4GiB) {
   EXPECT_EQ(Body(answer), "far out");
 }
 
-// On virtual time.
+// Runs on virtual time.
 class FilesInTimeTest : public FilesTest {};
 
 // RFC 9110 §8.8.2.2: within the second of its change, it may change again.
-TEST_P(FilesInTimeTest, ADateBecomesAStrongValidatorAsTimePasses) {
+TEST_P(FilesInTimeTest, ADateBecomesAStrongValidatorAfterItsSecond) {
   Write("root/a", "abc");
   const std::string fields = absl::StrCat(
       "Range: bytes=0-1\r\nIf-Range: ", Field(Get("a"), "Last-Modified"),

@@ -147,7 +147,7 @@ TEST_F(MetricsHandlerTest, TellsOfConnections) {
   EXPECT_EQ(samples.at("pollux_http_buffered_bytes{worker=\"1\"}"), 11);
 }
 
-// A different number for each, so that none can take another's place.
+// Each series has a number of its own, so that exchanged labels show.
 TEST_F(MetricsHandlerTest, EachLabelHasItsOwnNumber) {
   constexpr std::pair<ConnectionState, absl::string_view> kStates[] = {
       {ConnectionState::kIdle, "idle"},
@@ -200,7 +200,7 @@ TEST_F(MetricsHandlerTest, EachLabelHasItsOwnNumber) {
   }
 }
 
-// A different number for each, likewise.
+// Likewise.
 TEST_F(MetricsHandlerTest, EachCounterOfALoopIsItsOwn) {
   LoopStatistics& loop = served_[1].loop;
   const std::pair<Counter*, absl::string_view> counters[] = {

@@ -15,14 +15,14 @@ import unittest
 
 HTTPD = os.path.abspath("httpd/httpd")
 
-# In seconds. Ends what hangs, and is shorter than the test's own; nothing else
-# depends on how fast the machine is.
+# In seconds: ends a test that hangs, before Bazel ends all of them. No other
+# result depends on how fast the machine is.
 DEADLINE = 240
 
 ROUTE = 'route { path: "/" fixed { body: "ha?\\n" content_type: "text/plain" } }'
 CONFIG = 'listener { address: "127.0.0.1:0" } ' + ROUTE
-# Nothing ends because its time is up, except that nobody is waited for once the
-# last word is said. What ends all the same was ended for another reason.
+# No deadline expires during a test, except for the linger, which is short: what
+# ends does so for another reason.
 PATIENT_CONFIG = CONFIG + (
     ' admin { address: "127.0.0.1:0" } timeouts { head: "1h" body: "1h" '
     'idle: "1h" write: "1h" drain: "1h" linger: "1ms" } ')
@@ -94,8 +94,9 @@ def get(path):
 
 
 def wait_until_it_drains(daemon):
-    """Until the first signal has arrived. Each question waits for its answer, so
-    the daemon sets the pace; its admin address is there until it has drained."""
+    """Waits until the first signal has arrived. Each request waits for its
+    response, so the daemon sets the pace. The admin address responds until the
+    daemon has drained."""
     line = daemon.process.stdout.readline()
     while not line.startswith("admin: "):
         line = daemon.process.stdout.readline()

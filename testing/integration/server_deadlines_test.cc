@@ -34,9 +34,9 @@ using ::testing::StartsWith;
 
 constexpr absl::Duration kSoon = absl::Milliseconds(5);
 
-// A clock that stands still but for waits: one that finds nothing ready ends at
-// once, and the clock has moved on by its timeout. Socket pairs deliver within
-// the call, so nothing else could become ready meanwhile.
+// A monotonic clock that only waits advance: a wait that finds nothing ready
+// returns at once, and advances the clock by its timeout. Socket pairs deliver
+// within the call, so nothing could have become ready meanwhile.
 class VirtualClockKernel final : public InterceptingKernel {
  public:
   using InterceptingKernel::InterceptingKernel;
@@ -51,7 +51,7 @@ class VirtualClockKernel final : public InterceptingKernel {
                         absl::Duration timeout) override {
     const SysResult result = InterceptingKernel::EpollWait(epoll, events, 0);
     if (result.value() != 0) return result;
-    EXPECT_NE(timeout, absl::InfiniteDuration()) << "nothing would end it";
+    EXPECT_NE(timeout, absl::InfiniteDuration()) << "the wait would never end";
     now_ += timeout;
     return result;
   }
@@ -179,7 +179,7 @@ TEST_P(DeadlinesTest, EachHeadHasADeadlineOfItsOwn) {
   }
 }
 
-// Where time can pass between two iterations.
+// On the fake kernel, time can pass between two iterations.
 class DeadlinesOnFakeTest : public DeadlinesTest {};
 
 INSTANTIATE_TEST_SUITE_P(Kernel, DeadlinesOnFakeTest,
