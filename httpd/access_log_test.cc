@@ -42,6 +42,7 @@ class LogKernel final : public InterceptingKernel {
   SysResult OpenAt(int, const char* path, int flags, mode_t) override {
     opened = path;
     EXPECT_NE(flags & O_APPEND, 0);
+    EXPECT_NE(flags & O_CLOEXEC, 0);
     return open_error != 0 ? SysResult::Error(open_error) : SysResult::Ok(500);
   }
   SysResult Write(int descriptor, absl::Span<const char> bytes) override {
@@ -142,6 +143,19 @@ TEST_F(AccessLogTest, WritesJson) {
             "\"sent_bytes\":345,\"duration_us\":1500,"
             "\"referer\":\"http://b/\",\"user_agent\":\"me \\\"x\\\"\","
             "\"request_id\":\"id1\",\"traceparent\":\"00-1-2-01\"}\n");
+}
+
+TEST_F(AccessLogTest, LogsTheCurrentSecond) {
+  Create(httpd::AccessLogFormat::kCommon);
+  // The fake's clock begins with a whole second.
+  reactor_->RunOnce(absl::Milliseconds(300));
+  EXPECT_THAT(Logged(Record()), HasSubstr("[09/Sep/2001:01:46:40 +0000]"));
+  reactor_->RunOnce(absl::Milliseconds(699));
+  kernel_.written.clear();
+  EXPECT_THAT(Logged(Record()), HasSubstr("[09/Sep/2001:01:46:40 +0000]"));
+  reactor_->RunOnce(absl::Milliseconds(1));
+  kernel_.written.clear();
+  EXPECT_THAT(Logged(Record()), HasSubstr("[09/Sep/2001:01:46:41 +0000]"));
 }
 
 TEST_F(AccessLogTest, WhoHasProvedToAskIsNamed) {

@@ -56,6 +56,11 @@ class Daemon {
 
   // Of worker 0.
   Reactor& reactor() { return *reactor_; }
+  // Returns the reactor of any worker, for Post() from other threads. `number`
+  // is below the number of workers. Valid until Run() returns.
+  Reactor& worker_reactor(size_t number) {
+    return number == 0 ? *reactor_ : group_->reactor(number - 1);
+  }
   HttpServer& server() { return worker_->server(); }
 
  private:

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +27,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "httpd/config/config_loader.h"
@@ -33,8 +36,10 @@
 #include "reactor/kernel.h"
 #include "reactor/linux_kernel.h"
 #include "reactor/net/address.h"
+#include "reactor/reactor.h"
 #include "reactor/reactor_group.h"
 #include "reactor/sys_result.h"
+#include "reactor/timer.h"
 #include "testing/integration/test_client.h"
 
 namespace pollux {
@@ -208,6 +213,34 @@ TEST_F(DaemonWorkersTest, AUnixSocketIsSharedByAll) {
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
+// Counts exclusive watches.
+class ExclusiveWatches final : public InterceptingKernel {
+ public:
+  using InterceptingKernel::InterceptingKernel;
+
+  SysResult EpollCtl(int epoll, int operation, int descriptor,
+                     epoll_event* event) override {
+    if (operation == EPOLL_CTL_ADD && (event->events & EPOLLEXCLUSIVE) != 0) {
+      ++count;
+    }
+    return InterceptingKernel::EpollCtl(epoll, operation, descriptor, event);
+  }
+
+  std::atomic<int> count = 0;
+};
+
+TEST_F(DaemonWorkersTest, AConnectionToAUnixSocketWakesOneWorker) {
+  for (const int workers : {1, 3}) {
+    ExclusiveWatches kernel(kernel_);
+    const auto daemon = CreateOn(
+        kernel, absl::StrCat(Workers(workers),
+                             "listener { address: 'unix:@pollux-workers-test-",
+                             getpid(), "' } ", kRoute));
+    ASSERT_TRUE(daemon.ok()) << daemon.status();
+    EXPECT_EQ(kernel.count, workers > 1 ? workers : 0);
+  }
+}
+
 TEST_F(DaemonWorkersTest, OfAUnixSocketAnyTakesTheNext) {
   const auto daemon =
       Create(Workers(2), "listener { address: 'unix:@pollux-workers-test-",
@@ -277,6 +310,23 @@ TEST_F(DaemonWorkersTest, ASecondSignalEndsAllAtOnce) {
   daemon->Run();
   EXPECT_LT(absl::Now() - start, absl::Seconds(20)) << "it has drained";
   EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST_F(DaemonWorkersTest, AWorkerWhoseQueueIsFullDrainsLater) {
+  const auto daemon = Create(Workers(3), kListener, kRoute).value();
+  Reactor& busy = daemon->worker_reactor(1);
+  absl::Notification may_go_on;
+  ASSERT_TRUE(busy.Post([&] { may_go_on.WaitForNotification(); }).ok());
+  while (busy.Post([] {}).ok()) continue;
+  StartToDrain(*daemon);
+  may_go_on.Notify();
+  // Run() would never return.
+  Timer give_up(daemon->reactor(), [&] {
+    ADD_FAILURE() << "a worker has not drained";
+    daemon->reactor().Stop();
+  });
+  give_up.ArmAfter(absl::Seconds(60));
+  daemon->Run();
 }
 
 TEST_F(DaemonWorkersTest, MayBeDestroyedWhileTheyServe) {
@@ -367,6 +417,54 @@ TEST_F(DaemonWorkersTest, ARoutesRateIsLimitedForAllTogether) {
     EXPECT_EQ(absl::c_count(statuses, 200), 5) << scope;
     EXPECT_EQ(absl::c_count(statuses, 429), 27) << scope;
   }
+}
+
+// A worker's share of max_buffered is never less than a head.
+TEST_F(DaemonWorkersTest, EachWorkerBuffersAtLeastOneHead) {
+  const auto daemon = Create(Workers(4), kListener, kAdmin, kRoute,
+                             "limits { max_head: '1KiB' max_target: '256B' "
+                             "max_buffered: '1KiB' }")
+                          .value();
+  TestClient client = Connect(*daemon);
+  const std::string head =
+      Get("/", absl::StrCat("A: ", std::string(900, 'a'), "\r\n"));
+  // The limit is checked when more arrives.
+  for (const size_t begin : {0, 300, 600}) {
+    client.Write(head.substr(begin, 300));
+    ASSERT_TRUE(RunUntil(daemon->reactor(), [&] {
+      return Sum(*daemon, "pollux_http_buffered_bytes{") == begin + 300;
+    }));
+  }
+  client.Write(head.substr(900));
+  EXPECT_EQ(client.ReadResponse().status, 200);
+}
+
+// Limits the process to a number of descriptors.
+class FewDescriptors final : public InterceptingKernel {
+ public:
+  FewDescriptors(Kernel& kernel, uint64_t limit)
+      : InterceptingKernel(kernel), limit_(limit) {}
+
+  SysResult GetRLimit(int, rlimit& limit) override {
+    limit = {.rlim_cur = limit_, .rlim_max = limit_};
+    return SysResult::Ok();
+  }
+
+ private:
+  const uint64_t limit_;
+};
+
+TEST_F(DaemonWorkersTest, EachWorkerReservesDescriptors) {
+  // 64 for each worker, and as many for the admin address.
+  FewDescriptors kernel(kernel_, 2 * 64 + 64 + 2 * 100);
+  const auto daemon =
+      CreateOn(kernel, absl::StrCat(Workers(2), kListener, kAdmin, kRoute))
+          .value();
+  std::vector<TestClient> clients = Connect(*daemon, 320);
+  for (TestClient& client : clients) client.WriteSome(kBegun);
+  EXPECT_TRUE(RunUntil(daemon->reactor(), [&] {
+    return Sum(*daemon, "pollux_http_shed_connections_total{") == 320 - 200;
+  }));
 }
 
 TEST_F(DaemonWorkersTest, EachHasItsShareOfTheConnections) {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -167,6 +168,31 @@ TEST_F(LogFileTest, AFileThatWasMovedAwayIsLeft) {
   EXPECT_EQ(ReadAll(path), "new\n");
 }
 
+TEST_F(LogFileTest, ReopenDropsTheRestOfATornLine) {
+  const std::string path = Path("log");
+  const std::unique_ptr<LogFile> file = *LogFile::Open(kernel_, path);
+  kernel_.room = 6;
+  std::string lines = "one\ntwo\n";
+  EXPECT_EQ(file->Write(lines).error(), ENOSPC);
+  ASSERT_EQ(rename(path.c_str(), (path + ".1").c_str()), 0);
+  EXPECT_TRUE(file->Reopen().ok());
+  kernel_.room = 100;
+  lines = "three\n";
+  EXPECT_TRUE(file->Write(lines).ok());
+  EXPECT_EQ(ReadAll(path + ".1"), "one\ntw");
+  EXPECT_EQ(ReadAll(path), "three\n");
+}
+
+TEST_F(LogFileTest, CreatesFilesThatOthersCannotRead) {
+  const std::string path = Path("log");
+  const mode_t mask = umask(0);
+  ASSERT_TRUE(LogFile::Open(kernel_, path).ok());
+  umask(mask);
+  struct stat status = {};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0640u);
+}
+
 TEST_F(LogFileTest, WhereNoFileCanBeMadeTheOldOneIsKept) {
   const std::string folder = Path("folder");
   ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
@@ -223,6 +249,16 @@ TEST_F(LogFileTest, AStandardOutputThatIsAPipeDoesNotKeepTheWriter) {
   std::array<int, 2> ends;
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
   FillStandardOutput(linux_, ends);
+}
+
+TEST_F(LogFileTest, AStandardOutputThatIsATerminalDoesNotKeepTheWriter) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(grantpt(terminal), 0);
+  ASSERT_EQ(unlockpt(terminal), 0);
+  const int end = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(end, 0);
+  FillStandardOutput(linux_, {terminal, end});
 }
 
 TEST_F(LogFileTest, AStandardOutputThatIsASocketDoesNotKeepTheWriter) {

@@ -25,6 +25,7 @@
 namespace pollux {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -207,6 +208,21 @@ TEST_F(MakeRouterTest, FilesAreKeptAsTheCacheSays) {
   EXPECT_TRUE(is_kept("max_cached_file: '3' cache: '1MiB'"));
   EXPECT_FALSE(is_kept("max_cached_file: '2' cache: '1MiB'"));
   EXPECT_FALSE(is_kept("cache: '0'"));
+}
+
+TEST_F(MakeRouterTest, FilesHaveTheIndexThatTheirRouteNames) {
+  const std::string root = absl::StrCat(getenv("TEST_TMPDIR"), "/index");
+  mkdir(root.c_str(), 0700);
+  std::ofstream(absl::StrCat(root, "/index.html")) << "usual";
+  std::ofstream(absl::StrCat(root, "/start.html")) << "named";
+  Make(absl::StrCat("route { prefix: '/' files { root: '", root, "' } }"));
+  EXPECT_THAT(Ask("GET /").message, EndsWith("usual"));
+  Make(absl::StrCat("route { prefix: '/' files { root: '", root,
+                    "' index: 'start.html' } }"));
+  EXPECT_THAT(Ask("GET /").message, EndsWith("named"));
+  Make(absl::StrCat("route { prefix: '/' files { root: '", root,
+                    "' index: '' } }"));
+  EXPECT_EQ(Ask("GET /").status, 404);
 }
 
 TEST_F(MakeRouterTest, SaysWhichRouteCannotHaveWhatItNeeds) {

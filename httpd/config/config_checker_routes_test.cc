@@ -545,7 +545,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "secret_hash: "
                 "'$2y$05$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } user { name: 'u1' secret_hash: "
-                "'$2a$31$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                "'$2a$15$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } user { name: 'u2' secret_hash: "
                 "'$gy$j9T$abc$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } "
                 "user { name: 'u3' secret_hash: "
@@ -557,10 +557,11 @@ INSTANTIATE_TEST_SUITE_P(
             WithRoute(
                 "route { path: '/' fixed {} basic_auth { user { name: "
                 "'a' secret_hash: "
-                "'$2b$99$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
+                "'$2b$16$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } } }"),
-            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
-             "bcrypt does not have: it goes from 04 to 31"}},
+            {"c:2:58: secret_hash starts with \"$2b$\" and has a cost that is "
+             "out of range: the cost goes from 04 to 15, so that a password is "
+             "verified within seconds"}},
         Case{
             "BcryptCostTooLow",
             WithRoute(
@@ -568,8 +569,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "'a' secret_hash: "
                 "'$2b$03$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } } }"),
-            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
-             "bcrypt does not have: it goes from 04 to 31"}},
+            {"c:2:58: secret_hash starts with \"$2b$\" and has a cost that is "
+             "out of range: the cost goes from 04 to 15, so that a password is "
+             "verified within seconds"}},
         Case{
             "BcryptCostThatIsNone",
             WithRoute(
@@ -577,8 +579,24 @@ INSTANTIATE_TEST_SUITE_P(
                 "'a' secret_hash: "
                 "'$2b$xx$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"
                 " } } }"),
-            {"c:2:58: secret_hash starts with \"$2b$\" and then a cost that "
-             "bcrypt does not have: it goes from 04 to 31"}},
+            {"c:2:58: secret_hash starts with \"$2b$\" and has a cost that is "
+             "out of range: the cost goes from 04 to 15, so that a password is "
+             "verified within seconds"}},
+        Case{"ShaCryptRoundsTooMany",
+             WithRoute("route { path: '/' fixed {} basic_auth { user { name: "
+                       "'a' secret_hash: '$5$rounds=1000001$abc$"
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
+             {"c:2:58: secret_hash starts with \"$5$\" and has a cost that is "
+              "out of range: the rounds go from 1000 to 1000000, so that a "
+              "password is verified within seconds"}},
+        Case{"YescryptCostTooHigh",
+             WithRoute("route { path: '/' fixed {} basic_auth { user { name: "
+                       "'a' secret_hash: '$y$jFT$abc$"
+                       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' } } }"),
+             {"c:2:58: secret_hash starts with \"$y$\" and has a cost that is "
+              "out of range: N * r * p is at most 2097152, which takes 256 MiB "
+              "and is cost 9 of crypt_gensalt(3), so that a password is "
+              "verified within seconds"}},
         Case{"BasicAuthWithoutUser",
              WithRoute("route { path: '/' fixed {} basic_auth {} }"),
              {"c:2:28: basic_auth without a user: give it one, such as user { "

@@ -431,8 +431,9 @@ std::string DescribeBadSecretHash(absl::string_view hash) {
     }
     case PasswordHashFault::kCostOutOfRange:
       return absl::StrCat("starts with \"", FormOfPasswordHash(hash)->prefix,
-                          "\" and then a cost that bcrypt does not have: it "
-                          "goes from 04 to 31");
+                          "\" and has a cost that is out of range: ",
+                          FormOfPasswordHash(hash)->costs,
+                          ", so that a password is verified within seconds");
   }
   return absl::StrCat(
       "is not what crypt(5) makes of a password, \"$y$...\", "

@@ -41,6 +41,11 @@ std::string Basic(absl::string_view credentials) {
   return Authorization(absl::StrCat("Basic ", absl::Base64Escape(credentials)));
 }
 
+// The hash of the longest password: 511 times "a".
+constexpr absl::string_view kLongestHash =
+    "$6$rounds=1000$abcdefgh$poc60jbADoABMBJnQVL1oFE3FM09LyACzsrlRdojDZYasYtFrr"
+    "nnkseSC9gi4rwrfWKVBkCI1dbVwFN62PIT/1";
+
 class BasicAuthHandlerTest : public testing::Test {
  protected:
   void SetUp() override { Wrap(NotingHandler::Make(notes_), "the realm"); }
@@ -48,8 +53,10 @@ class BasicAuthHandlerTest : public testing::Test {
   void Wrap(std::unique_ptr<Handler> inner, absl::string_view realm) {
     auto handler = BasicAuthHandler::Create(
         std::move(inner), realm,
-        *CredentialCheck::Create(*reactor_, {{"ann", std::string(kHash)}},
-                                 {.max_waiting = 2}));
+        *CredentialCheck::Create(
+            *reactor_,
+            {{"ann", std::string(kHash)}, {"bea", std::string(kLongestHash)}},
+            {.max_waiting = 2}));
     ASSERT_TRUE(handler.ok()) << handler.status();
     handler_ = *std::move(handler);
   }
@@ -110,6 +117,13 @@ TEST_F(BasicAuthHandlerTest, VerifiesAndHandsOn) {
   exchange_.user.clear();
   Ask(Basic("ann:secret"));
   EXPECT_EQ(exchange_.user, "ann") << "also when it is remembered";
+}
+
+TEST_F(BasicAuthHandlerTest, VerifiesTheLongestPassword) {
+  Ask(Basic(absl::StrCat(
+      "bea:", std::string(CredentialCheck::kMaxPasswordBytes, 'a'))));
+  AwaitAnswer();
+  EXPECT_EQ(exchange_.answer().status, 200);
 }
 
 TEST_F(BasicAuthHandlerTest, TheSchemesCaseDoesNotMatter) {

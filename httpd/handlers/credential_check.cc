@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/btree_set.h"
 #include "absl/log/check.h"
 #include "absl/memory/memory.h"
@@ -17,8 +18,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/password_hash.h"
+#include "reactor/sys_result.h"
 
 namespace pollux {
 namespace {
@@ -44,7 +47,7 @@ bool IsSame(absl::string_view a, absl::string_view b) {
   return difference == 0;
 }
 
-// What follows a NUL crypt(3) would not see.
+// crypt(3) would ignore everything after a NUL.
 bool Matches(const std::string& password, const std::string& hash,
              crypt_data& data) {
   const char* const made = crypt_r(password.c_str(), hash.c_str(), &data);
@@ -55,6 +58,36 @@ bool Matches(const std::string& password, const std::string& hash,
 }
 
 }  // namespace
+
+struct CredentialCheck::Shared {
+  struct Question {
+    KeyedHash::Digest digest;
+    std::string password;
+    // The user whose hash it is compared with, and whether that user asks.
+    size_t user;
+    bool is_users_own;
+  };
+  struct Answer {
+    KeyedHash::Digest digest;
+    size_t user;
+    Verdict verdict;
+  };
+
+  Shared(Reactor& reactor, CredentialCheck* check, std::vector<User> users)
+      : users(std::move(users)), check(check), reactor(reactor) {}
+
+  const std::vector<User> users;
+
+  // Null once the check is destroyed. For the loop's thread only.
+  CredentialCheck* check;
+
+  absl::Mutex mutex;
+  // Destroyed some time after the check.
+  Reactor& reactor ABSL_GUARDED_BY(mutex);
+  bool is_stopping ABSL_GUARDED_BY(mutex) = false;
+  std::vector<Question> questions ABSL_GUARDED_BY(mutex);
+  std::vector<Answer> answers ABSL_GUARDED_BY(mutex);
+};
 
 absl::StatusOr<std::unique_ptr<CredentialCheck>> CredentialCheck::Create(
     Reactor& reactor, std::vector<User> users, const Options& options) {
@@ -67,37 +100,67 @@ absl::StatusOr<std::unique_ptr<CredentialCheck>> CredentialCheck::Create(
     };
     if (!IsName(user.name)) return wrong("has no name that can be sent");
     if (!names.insert(user.name).second) return wrong("stands there twice");
-    if (FaultOfPasswordHash(user.password_hash) != PasswordHashFault::kNone) {
+    const PasswordHashFault fault = FaultOfPasswordHash(user.password_hash);
+    if (fault == PasswordHashFault::kCostOutOfRange) {
+      return wrong(
+          absl::StrCat("has a password hash whose cost is out of range: ",
+                       FormOfPasswordHash(user.password_hash)->costs));
+    }
+    if (fault != PasswordHashFault::kNone) {
       return wrong(
           "has no password hash that is known and strong: $y$, $2b$ or $6$, "
           "as mkpasswd(1) and htpasswd(1) write them");
     }
   }
-  return absl::WrapUnique(
-      new CredentialCheck(reactor, std::move(users), options));
+  auto check =
+      absl::WrapUnique(new CredentialCheck(reactor, std::move(users), options));
+  if (absl::Status started = check->StartThread(); !started.ok()) {
+    return started;
+  }
+  return check;
 }
 
 CredentialCheck::CredentialCheck(Reactor& reactor, std::vector<User> users,
                                  const Options& options)
-    : reactor_(reactor),
-      options_(options),
+    : options_(options),
       hash_(KeyedHash::NewSecret()),
-      users_(std::move(users)),
-      remembered_(users_.size()),
-      self_(std::make_shared<CredentialCheck*>(this)) {
-  for (size_t i = 0; i < users_.size(); ++i) {
-    user_by_name_.emplace(users_[i].name, i);
+      shared_(std::make_shared<Shared>(reactor, this, std::move(users))),
+      remembered_(shared_->users.size()) {
+  for (size_t i = 0; i < shared_->users.size(); ++i) {
+    user_by_name_.emplace(shared_->users[i].name, i);
   }
-  thread_ = std::thread([this] { Work(); });
 }
 
 CredentialCheck::~CredentialCheck() {
-  {
-    absl::MutexLock lock(&mutex_);
-    is_stopping_ = true;
+  shared_->check = nullptr;
+  const absl::MutexLock lock(&shared_->mutex);
+  shared_->is_stopping = true;
+}
+
+// std::thread would end the process if there can be no other thread.
+absl::Status CredentialCheck::StartThread() {
+  auto shared = std::make_unique<std::shared_ptr<Shared>>(shared_);
+  pthread_attr_t detached;
+  pthread_attr_init(&detached);
+  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+  pthread_t thread;
+  const int error = pthread_create(
+      &thread, &detached,
+      [](void* argument) -> void* {
+        const std::unique_ptr<std::shared_ptr<Shared>> shared(
+            static_cast<std::shared_ptr<Shared>*>(argument));
+        Work(*shared);
+        return nullptr;
+      },
+      shared.get());
+  pthread_attr_destroy(&detached);
+  if (error != 0) {
+    return SysResult::Error(error).ToStatus(
+        "cannot start the thread that verifies passwords");
   }
-  thread_.join();
-  *self_ = nullptr;
+  // The thread owns it now.
+  (void)shared.release();
+  return absl::OkStatus();
 }
 
 // No name has a ":".
@@ -125,69 +188,68 @@ void CredentialCheck::Ask(absl::string_view name, absl::string_view password,
 
   const auto user = user_by_name_.find(name);
   const bool is_user = user != user_by_name_.end();
-  absl::MutexLock lock(&mutex_);
-  questions_.push_back(
+  absl::MutexLock lock(&shared_->mutex);
+  shared_->questions.push_back(
       {.digest = digest,
        .password = std::string(password),
-       .user = is_user ? user->second : hash_.Hash(name).low % users_.size(),
+       .user =
+           is_user ? user->second : hash_.Hash(name).low % remembered_.size(),
        .is_users_own = is_user});
 }
 
-void CredentialCheck::Work() {
-  // Signals are the loop's.
+// The thread. It may outlive the check, and the reactor.
+void CredentialCheck::Work(const std::shared_ptr<Shared>& shared) {
+  // Signals belong to the loop's thread.
   sigset_t all;
   sigfillset(&all);
   (void)pthread_sigmask(SIG_SETMASK, &all, nullptr);
   (void)pthread_setname_np(pthread_self(), "credentials");
 
   const auto data = std::make_unique<crypt_data>();
+  const auto has_work = [&]() ABSL_SHARED_LOCKS_REQUIRED(shared->mutex) {
+    return shared->is_stopping || !shared->questions.empty();
+  };
   while (true) {
-    Question question;
+    Shared::Question question;
     {
-      const auto has_work = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-        return is_stopping_ || !questions_.empty();
-      };
-      absl::MutexLock lock(&mutex_, absl::Condition(&has_work));
-      if (is_stopping_) return;
-      question = std::move(questions_.front());
-      questions_.erase(questions_.begin());
+      absl::MutexLock lock(&shared->mutex, absl::Condition(&has_work));
+      if (shared->is_stopping) return;
+      question = std::move(shared->questions.front());
+      shared->questions.erase(shared->questions.begin());
     }
-    const bool matches =
-        Matches(question.password, users_[question.user].password_hash, *data);
+    const bool matches = Matches(
+        question.password, shared->users[question.user].password_hash, *data);
     explicit_bzero(question.password.data(), question.password.size());
-    {
-      absl::MutexLock lock(&mutex_);
-      answers_.push_back({.digest = question.digest,
-                          .user = question.user,
-                          .verdict = matches && question.is_users_own
-                                         ? Verdict::kRight
-                                         : Verdict::kWrong});
-    }
-    PostDelivery();
+    const absl::MutexLock lock(&shared->mutex);
+    shared->answers.push_back({.digest = question.digest,
+                               .user = question.user,
+                               .verdict = matches && question.is_users_own
+                                              ? Verdict::kRight
+                                              : Verdict::kWrong});
+    PostDelivery(shared);
   }
 }
 
-void CredentialCheck::PostDelivery() {
-  while (!reactor_
-              .Post([self = self_] {
-                if (*self != nullptr) (*self)->Deliver();
-              })
-              .ok()) {
-    absl::MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithTimeout(absl::Condition(&is_stopping_),
-                                kPostAgainAfter)) {
-      return;
-    }
+// Tries again until the reactor's queue has room.
+void CredentialCheck::PostDelivery(const std::shared_ptr<Shared>& shared) {
+  while (!shared->is_stopping && !shared->reactor
+                                      .Post([shared] {
+                                        if (shared->check != nullptr)
+                                          shared->check->Deliver();
+                                      })
+                                      .ok()) {
+    shared->mutex.AwaitWithTimeout(absl::Condition(&shared->is_stopping),
+                                   kPostAgainAfter);
   }
 }
 
 void CredentialCheck::Deliver() {
-  std::vector<Answer> answers;
+  std::vector<Shared::Answer> answers;
   {
-    absl::MutexLock lock(&mutex_);
-    answers.swap(answers_);
+    absl::MutexLock lock(&shared_->mutex);
+    answers.swap(shared_->answers);
   }
-  for (const Answer& answer : answers) {
+  for (const Shared::Answer& answer : answers) {
     if (answer.verdict == Verdict::kRight) {
       remembered_[answer.user] = answer.digest;
     }

@@ -1,4 +1,4 @@
-// Finds out whether passwords are right.
+// Verifies passwords.
 #ifndef POLLUX_HTTPD_HANDLERS_CREDENTIAL_CHECK_H_
 #define POLLUX_HTTPD_HANDLERS_CREDENTIAL_CHECK_H_
 
@@ -7,16 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "httpd/handlers/keyed_hash.h"
 #include "reactor/reactor.h"
 
@@ -30,9 +28,11 @@ namespace pollux {
 // What is not a user takes as long as what is: the password is compared with
 // another user's hash, always the same one for a name, and is wrong.
 //
-// Owned by who asks, on the reactor's thread, which it must not outlive: that
-// is where everything is called, and where verdicts come. Destroying it waits
-// for the comparison that is under way, and drops what waits unheard.
+// Owned by its caller, on the reactor's thread, which it must not outlive: all
+// calls are made there, and verdicts arrive there. Destroying it does not wait:
+// its thread finishes the comparison that is in progress, for a few seconds at
+// most, touches neither the reactor nor anything else of its owner, and ends.
+// Verdicts that are outstanding are dropped.
 class CredentialCheck final {
  public:
   struct User {
@@ -51,10 +51,11 @@ class CredentialCheck final {
   // The longest password, in bytes, that crypt(3) takes; longer ones are wrong.
   static constexpr size_t kMaxPasswordBytes = 511;
 
-  // InvalidArgument, naming the user but not the hash, if there is none, if one
-  // stands there twice, has a name that Basic authentication cannot say (empty,
-  // or with ":" or a control character), or a hash that is weaker than those
-  // above, is not whole, or that this libcrypt does not know.
+  // Fails with InvalidArgument, naming the user but not the hash, if there is
+  // no user, or if a user is listed twice, has a name that Basic authentication
+  // cannot send (empty, or with ":" or a control character), or a hash that is
+  // weaker than those above, costs too much, is incomplete, or is unknown to
+  // this libcrypt. Fails as pthread_create(3) does if there can be no thread.
   static absl::StatusOr<std::unique_ptr<CredentialCheck>> Create(
       Reactor& reactor, std::vector<User> users, const Options& options);
   static absl::StatusOr<std::unique_ptr<CredentialCheck>> Create(
@@ -77,23 +78,13 @@ class CredentialCheck final {
            OnVerdict on_verdict);
 
  private:
-  // For the thread.
-  struct Question {
-    KeyedHash::Digest digest;
-    std::string password;
-    // Whose hash it is compared with, and whether by right.
-    size_t user;
-    bool is_users_own;
-  };
-  // Who asked.
+  // What the check and its thread share.
+  struct Shared;
+
+  // A caller that waits for a verdict.
   struct Waiting {
     KeyedHash::Digest digest;
     OnVerdict on_verdict;
-  };
-  struct Answer {
-    KeyedHash::Digest digest;
-    size_t user;
-    Verdict verdict;
   };
 
   CredentialCheck(Reactor& reactor, std::vector<User> users,
@@ -102,32 +93,24 @@ class CredentialCheck final {
   KeyedHash::Digest DigestOf(absl::string_view name,
                              absl::string_view password) const;
 
+  absl::Status StartThread();
   // On the thread.
-  void Work();
-  void PostDelivery();
-  // On the loop's.
+  static void Work(const std::shared_ptr<Shared>& shared);
+  // The caller holds the mutex.
+  static void PostDelivery(const std::shared_ptr<Shared>& shared);
+  // On the loop's thread.
   void Deliver();
 
-  Reactor& reactor_;
   const Options options_;
   const KeyedHash hash_;
-  const std::vector<User> users_;
+  // Outlives this while the thread is in a comparison, or a delivery is queued.
+  const std::shared_ptr<Shared> shared_;
   absl::btree_map<absl::string_view, size_t> user_by_name_;
 
   // By user: the last that was found right. That is one for each, but for
   // hashes that look at part of a password only.
   std::vector<std::optional<KeyedHash::Digest>> remembered_;
   std::vector<Waiting> waiting_;
-
-  // Null when this is gone: a delivery that was posted may come later, and
-  // cannot be taken back. Looked at by the loop's thread only.
-  const std::shared_ptr<CredentialCheck*> self_;
-
-  absl::Mutex mutex_;
-  std::vector<Question> questions_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Answer> answers_ ABSL_GUARDED_BY(mutex_);
-  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
 };
 
 }  // namespace pollux

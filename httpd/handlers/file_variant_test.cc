@@ -120,6 +120,15 @@ TEST(FileVariantTest, TagsNameTheBytes) {
             http::TagStrength::kWeak);
 }
 
+TEST(FileVariantTest, OffsetsAreNotLimitedTo32Bits) {
+  constexpr uint64_t kFirst = (uint64_t{5} << 32) + 7;
+  const FileVariant::Owner variant =
+      FileVariant::InFile(Describe(kFirst + 100), Descriptor());
+  const ResponseBody body = variant->Body(kFirst, 2);
+  EXPECT_EQ(std::get<FileRange>(body).offset(), kFirst);
+  EXPECT_EQ(variant->size_bytes(), kFirst + 100);
+}
+
 TEST(FileVariantTest, StaysAsLongAsSomethingIsLent) {
   FakeKernel kernel;
   const int file = kernel.EventFd(0, 0).descriptor();

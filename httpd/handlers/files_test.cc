@@ -35,6 +35,7 @@
 #include "httpd/server/route_match.h"
 #include "reactor/sys_result.h"
 #include "reactor/syscall_record.h"
+#include "testing/kernel_under_test.h"
 
 namespace pollux {
 namespace {
@@ -412,6 +413,38 @@ TEST_P(FilesTest, SendsPartsOfLargeFiles) {
 }
 
 // Paths.
+
+// Runs on Linux's file systems, where sparse files take no room.
+class SparseFilesTest : public FilesTest {};
+
+TEST_P(SparseFilesTest, SendsPartsOfFilesOver4GiB) {
+  constexpr off_t kFirst = (off_t{5} << 32) + 7;
+  const int file = open(Path("root/large").c_str(),
+                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0);
+  ASSERT_EQ(pwrite(file, "far out", 7, kFirst), 7);
+  ASSERT_EQ(close(file), 0);
+  const Answer& answer =
+      Get("large", absl::StrCat("Range: bytes=", kFirst, "-\r\n"));
+  EXPECT_EQ(answer.status, 206);
+  EXPECT_EQ(Field(answer, "Content-Range"),
+            absl::StrCat("bytes ", kFirst, "-", kFirst + 6, "/", kFirst + 7));
+  EXPECT_EQ(Body(answer), "far out");
+}
+
+// Runs on virtual time.
+class FilesInTimeTest : public FilesTest {};
+
+// RFC 9110 §8.8.2.2: within the second of its change, it may change again.
+TEST_P(FilesInTimeTest, ADateBecomesAStrongValidatorAfterItsSecond) {
+  Write("root/a", "abc");
+  const std::string fields = absl::StrCat(
+      "Range: bytes=0-1\r\nIf-Range: ", Field(Get("a"), "Last-Modified"),
+      "\r\n");
+  EXPECT_EQ(Status("a", fields), 200);
+  Pass(absl::Seconds(2));
+  EXPECT_EQ(Status("a", fields), 206);
+}
 
 TEST_P(FilesTest, NeverLeavesTheRoot) {
   Write("secret", "the secret");
@@ -908,6 +941,15 @@ TEST_P(ListingTest, DoesNotStandInForAnIndexThatMayNotBeRead) {
   EXPECT_EQ(Status(""), 404);
 }
 
+TEST_P(ListingTest, DoesNotStandInForAnIndexWithoutPermission) {
+  Write("root/index.html", "index");
+  kernel_.FailNext(
+      GetParam().has_openat2 ? SyscallKind::kOpenAt2 : SyscallKind::kOpenAt,
+      EACCES);
+  EXPECT_EQ(Status(""), 404);
+  EXPECT_EQ(Body(Get("")), "index");
+}
+
 TEST_P(ListingTest, IsAnsweredLaterIfItIsLong) {
   constexpr int kFiles = 1000;
   for (int i = 0; i < kFiles; ++i) Write(absl::StrCat("root/f", i), "");
@@ -968,6 +1010,14 @@ TEST_P(ListingTest, SaysWhatWentWrong) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, FilesTest, testing::ValuesIn(FilesSetups()),
+                         FilesSetupName);
+INSTANTIATE_TEST_SUITE_P(Linux, SparseFilesTest,
+                         testing::Values(FilesSetup{"Linux", LinuxUnderTest(),
+                                                    true}),
+                         FilesSetupName);
+INSTANTIATE_TEST_SUITE_P(Fake, FilesInTimeTest,
+                         testing::Values(FilesSetup{"Fake", FakeUnderTest(),
+                                                    true}),
                          FilesSetupName);
 INSTANTIATE_TEST_SUITE_P(Kernels, ListingTest, testing::ValuesIn(FilesSetups()),
                          FilesSetupName);

@@ -4,15 +4,21 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/prometheus_checker.h"
 #include "httpd/handlers/request_of.h"
 #include "httpd/server/recording_exchange.h"
 #include "httpd/server/server_statistics.h"
+#include "reactor/histogram.h"
 #include "reactor/loop_statistics.h"
 
 namespace pollux {
@@ -139,6 +145,97 @@ TEST_F(MetricsHandlerTest, TellsOfConnections) {
   EXPECT_EQ(samples.at("pollux_http_invalid_responses_total{worker=\"0\"}"),
             10);
   EXPECT_EQ(samples.at("pollux_http_buffered_bytes{worker=\"1\"}"), 11);
+}
+
+// Each series has a number of its own, so that exchanged labels show.
+TEST_F(MetricsHandlerTest, EachLabelHasItsOwnNumber) {
+  constexpr std::pair<ConnectionState, absl::string_view> kStates[] = {
+      {ConnectionState::kIdle, "idle"},
+      {ConnectionState::kReading, "reading"},
+      {ConnectionState::kAnswering, "answering"},
+      {ConnectionState::kClosing, "closing"}};
+  static_assert(std::size(kStates) == kConnectionStates);
+  constexpr std::pair<TimeoutKind, absl::string_view> kTimeouts[] = {
+      {TimeoutKind::kHead, "head"},
+      {TimeoutKind::kBody, "body"},
+      {TimeoutKind::kIdle, "idle"},
+      {TimeoutKind::kWrite, "write"},
+      {TimeoutKind::kDrain, "drain"}};
+  static_assert(std::size(kTimeouts) == kTimeoutKinds);
+  constexpr std::pair<ShedReason, absl::string_view> kSheds[] = {
+      {ShedReason::kConnections, "connections"},
+      {ShedReason::kConnectionsOfClient, "connections_of_client"},
+      {ShedReason::kIdleForNew, "idle_for_new"},
+      {ShedReason::kBufferedBytes, "buffered_bytes"}};
+  static_assert(std::size(kSheds) == kShedReasons);
+  constexpr absl::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+
+  ServerStatistics& server = served_[0].server;
+  std::map<std::string, uint64_t> expected;
+  uint64_t number = 0;
+  const auto expect = [&](absl::string_view name, absl::string_view labels) {
+    expected[absl::StrCat("pollux_http_", name, "{", labels, "}")] = ++number;
+    return number;
+  };
+  for (const auto& [state, name] : kStates) {
+    server.of(state).Add(static_cast<int64_t>(expect(
+        "connections", absl::StrCat("worker=\"0\",state=\"", name, "\""))));
+  }
+  for (const auto& [kind, name] : kTimeouts) {
+    server.of(kind).Add(
+        expect("timeouts_total", absl::StrCat("kind=\"", name, "\"")));
+  }
+  for (const auto& [reason, name] : kSheds) {
+    server.of(reason).Add(expect("shed_connections_total",
+                                 absl::StrCat("reason=\"", name, "\"")));
+  }
+  for (size_t i = 0; i < std::size(kClasses); ++i) {
+    server.routes[1].responses[i].Add(
+        expect("requests_total",
+               absl::StrCat("route=\"/a\",code=\"", kClasses[i], "\"")));
+  }
+  const PrometheusSamples samples = Scrape();
+  for (const auto& [series, value] : expected) {
+    EXPECT_EQ(samples.at(series), value) << series;
+  }
+}
+
+// Likewise.
+TEST_F(MetricsHandlerTest, EachCounterOfALoopIsItsOwn) {
+  LoopStatistics& loop = served_[1].loop;
+  const std::pair<Counter*, absl::string_view> counters[] = {
+      {&loop.iterations, "iterations"},
+      {&loop.events, "events"},
+      {&loop.stale_events, "stale_events"},
+      {&loop.timers, "timers"},
+      {&loop.tasks, "tasks"},
+      {&loop.event_bound_hits, "event_bound_hits"},
+      {&loop.timer_bound_hits, "timer_bound_hits"},
+      {&loop.task_bound_hits, "task_bound_hits"}};
+  for (size_t i = 0; i < std::size(counters); ++i) counters[i].first->Add(i);
+  const std::pair<Histogram*, absl::string_view> histograms[] = {
+      {&loop.iteration_time, "iteration"},
+      {&loop.poll_delay, "poll_delay"},
+      {&loop.timer_lateness, "timer_lateness"},
+      {&loop.task_wait, "task_wait"}};
+  for (size_t i = 0; i < std::size(histograms); ++i) {
+    for (size_t j = 0; j <= i; ++j) {
+      histograms[i].first->Record(absl::Microseconds(20));
+    }
+  }
+  const PrometheusSamples samples = Scrape();
+  for (size_t i = 0; i < std::size(counters); ++i) {
+    EXPECT_EQ(samples.at(absl::StrCat("pollux_loop_", counters[i].second,
+                                      "_total{worker=\"1\"}")),
+              i)
+        << counters[i].second;
+  }
+  for (size_t i = 0; i < std::size(histograms); ++i) {
+    EXPECT_EQ(samples.at(absl::StrCat("pollux_loop_", histograms[i].second,
+                                      "_seconds_count{worker=\"1\"}")),
+              i + 1)
+        << histograms[i].second;
+  }
 }
 
 TEST_F(MetricsHandlerTest, TellsOfListenersAndLoops) {

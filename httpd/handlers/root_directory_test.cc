@@ -87,6 +87,10 @@ TEST_P(RootDirectoryTest, SaysWhatIsMissing) {
   std::string deep;
   while (deep.size() < PATH_MAX) deep += "a/";
   EXPECT_EQ(Try(deep + "a"), ENAMETOOLONG);
+  // Its NUL counts.
+  ASSERT_EQ(deep.size(), PATH_MAX);
+  EXPECT_EQ(Try(deep), ENAMETOOLONG);
+  EXPECT_EQ(Try(deep.substr(0, PATH_MAX - 1)), ENOTDIR);
 }
 
 TEST_P(RootDirectoryTest, RefusesARootThatIsNone) {

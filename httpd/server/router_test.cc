@@ -201,6 +201,7 @@ TEST_F(RouterTest, MethodsOfAPathMayHaveHandlersOfTheirOwn) {
   EXPECT_EQ(match_.route, 2u);
   EXPECT_THAT(Answer(Method::kPost, "/a"),
               HasSubstr("\r\nAllow: GET, HEAD, PUT, DELETE, OPTIONS\r\n"));
+  EXPECT_EQ(match_.route, 1u) << "the first counts what none has";
 }
 
 TEST_F(RouterTest, UnknownMethodsAre501OnEveryPath) {
@@ -346,6 +347,20 @@ TEST_F(RouterTest, RoutesMayBelongToHosts) {
   EXPECT_EQ(Get("/", "example"), any);
   EXPECT_EQ(Get("/", "[::1]:80"), any);
   EXPECT_EQ(Get("/", ""), any);
+}
+
+TEST_F(RouterTest, HostsMayBeAddresses) {
+  Handler* const any = Add("/", {Method::kGet});
+  Handler* const ipv4 = Add("/", {Method::kGet}, {"192.0.2.1"});
+  Handler* const ipv6 = Add("/", {Method::kGet}, {"[2001:db8::1]"});
+  Create();
+  for (const absl::string_view port : {"", ":80"}) {
+    EXPECT_EQ(Get("/", absl::StrCat("192.0.2.1", port)), ipv4);
+    EXPECT_EQ(Get("/", absl::StrCat("192.0.2.2", port)), any);
+    EXPECT_EQ(Get("/", absl::StrCat("[2001:db8::1]", port)), ipv6);
+    EXPECT_EQ(Get("/", absl::StrCat("[2001:DB8::1]", port)), ipv6);
+    EXPECT_EQ(Get("/", absl::StrCat("[2001:db8::2]", port)), any);
+  }
 }
 
 TEST_F(RouterTest, WhatAHostDoesNotHaveIsEverybodys) {
