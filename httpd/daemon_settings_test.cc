@@ -223,6 +223,21 @@ TEST_F(DaemonSettingsTest, MinRate) {
   EXPECT_EQ(time_until_refused(15), absl::InfiniteDuration());
 }
 
+TEST_F(DaemonSettingsTest, MaxDiscardedBody) {
+  Start("limits { max_discarded_body: '10B' } ");
+  const auto answers_at_once = [&](size_t bytes) {
+    TestClient client = Connect();
+    client.Write(absl::StrCat("POST /nowhere HTTP/1.1\r\nHost: a\r\n",
+                              "Content-Length: ", bytes, "\r\n\r\n"));
+    for (int i = 0; i < 10; ++i) {
+      daemon_->reactor().RunOnce(absl::ZeroDuration());
+    }
+    return !client.ReadAvailable().empty();
+  };
+  EXPECT_FALSE(answers_at_once(10));
+  EXPECT_TRUE(answers_at_once(11));
+}
+
 TEST_F(DaemonSettingsTest, MaxHeadAndMaxTarget) {
   Start("limits { max_head: '1KiB' max_target: '256B' } ");
   const auto status = [&](size_t target_bytes, size_t field_bytes) {

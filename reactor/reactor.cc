@@ -277,6 +277,14 @@ void Reactor::Stop() {
 }
 
 absl::Status Reactor::Post(Task task) {
+  return Enqueue(std::move(task), options_.max_queued_tasks);
+}
+
+absl::Status Reactor::PostReserved(Task task) {
+  return Enqueue(std::move(task), SIZE_MAX);
+}
+
+absl::Status Reactor::Enqueue(Task task, size_t max_queued_tasks) {
   // Inside of the loop, it looks at its tasks before it waits again.
   const bool is_inside = pthread_equal(
       loop_thread_.load(std::memory_order_relaxed), pthread_self());
@@ -285,7 +293,7 @@ absl::Status Reactor::Post(Task task) {
     if (is_over_) return absl::CancelledError("the reactor does not run again");
     const size_t waiting =
         tasks_.size() + unrun_tasks_.load(std::memory_order_relaxed);
-    if (waiting >= options_.max_queued_tasks) {
+    if (waiting >= max_queued_tasks) {
       return absl::ResourceExhaustedError(
           absl::StrCat("the reactor's queue is full: ", waiting, " tasks"));
     }

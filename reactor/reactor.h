@@ -199,6 +199,11 @@ class Reactor {
   // destroyed unrun, on the calling thread.
   absl::Status Post(Task task);
 
+  // The same, but also while the queue is full: for a task whose number
+  // something else bounds and that cannot be retried, such as the one
+  // completion of a request. Fails with Cancelled only. Any thread.
+  absl::Status PostReserved(Task task);
+
   // Watches `descriptor`, which must be open and not yet watched here, for
   // `handler`. Fails as epoll_ctl(2) does: EPERM for what cannot be polled,
   // ENOMEM, ENOSPC.
@@ -323,6 +328,7 @@ class Reactor {
   void DispatchInjected(size_t event_count);
   void DispatchEvents(size_t count);
   void FireTimers();
+  absl::Status Enqueue(Task task, size_t max_queued_tasks);
   void RunTasks();
   // Without running them; says whether there were any.
   bool DestroyTasks();

@@ -12,11 +12,13 @@
 
 namespace pollux {
 
-// A running thread, joined by its owner. std::thread reports a refusal by an
-// exception, which ends a program that has none; here it is a status.
+// A running thread, joined by its owner unless it is detached. std::thread
+// reports a refusal by an exception, which ends a program that has none; here
+// it is a status.
 //
-// Move-only; a default one stands for no thread. Start(), Join() and the
-// destructor belong to one thread at a time, and not to the thread itself.
+// Move-only; a default one stands for no thread. Start(), Join(),
+// Detach() and the destructor belong to one thread at a time, and not to the
+// thread itself.
 class [[nodiscard]] Thread {
  public:
   Thread() = default;
@@ -43,6 +45,10 @@ class [[nodiscard]] Thread {
   // Waits until `body` has returned and is destroyed. Does nothing if there is
   // no thread.
   void Join();
+
+  // Lets the thread end by itself: nothing waits for it, so `body` must own
+  // whatever it uses. Does nothing if there is no thread.
+  void Detach();
 
  private:
   explicit Thread(pthread_t thread) : thread_(thread), joinable_(true) {}

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 
 namespace pollux {
@@ -53,6 +54,22 @@ TEST(ThreadTest, DestroysItsBodyOnTheThread) {
   })->Join();
   EXPECT_TRUE(pthread_equal(ran_on, destroyed_on));
   EXPECT_FALSE(pthread_equal(ran_on, pthread_self()));
+}
+
+TEST(ThreadTest, DetachedItIsNotJoined) {
+  absl::Notification may_end;
+  absl::Notification has_ended;
+  {
+    Thread thread = *Thread::Start("worker", [&] {
+      may_end.WaitForNotification();
+      has_ended.Notify();
+    });
+    thread.Detach();
+    EXPECT_FALSE(thread.joinable());
+    // The destructor does not wait.
+  }
+  may_end.Notify();
+  has_ended.WaitForNotification();
 }
 
 TEST(ThreadTest, LongNameIsCut) {

@@ -1,7 +1,6 @@
 #include "httpd/handlers/credential_check.h"
 
 #include <crypt.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 
@@ -21,7 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "httpd/handlers/password_hash.h"
-#include "reactor/sys_result.h"
+#include "reactor/thread.h"
 
 namespace pollux {
 namespace {
@@ -137,29 +136,12 @@ CredentialCheck::~CredentialCheck() {
   shared_->is_stopping = true;
 }
 
-// std::thread would end the process if there can be no other thread.
+// The thread outlives the check for as long as it still verifies a password.
 absl::Status CredentialCheck::StartThread() {
-  auto shared = std::make_unique<std::shared_ptr<Shared>>(shared_);
-  pthread_attr_t detached;
-  pthread_attr_init(&detached);
-  pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-  pthread_t thread;
-  const int error = pthread_create(
-      &thread, &detached,
-      [](void* argument) -> void* {
-        const std::unique_ptr<std::shared_ptr<Shared>> shared(
-            static_cast<std::shared_ptr<Shared>*>(argument));
-        Work(*shared);
-        return nullptr;
-      },
-      shared.get());
-  pthread_attr_destroy(&detached);
-  if (error != 0) {
-    return SysResult::Error(error).ToStatus(
-        "cannot start the thread that verifies passwords");
-  }
-  // The thread owns it now.
-  (void)shared.release();
+  absl::StatusOr<Thread> thread =
+      Thread::Start("credentials", [shared = shared_] { Work(shared); });
+  if (!thread.ok()) return thread.status();
+  thread->Detach();
   return absl::OkStatus();
 }
 
@@ -203,7 +185,6 @@ void CredentialCheck::Work(const std::shared_ptr<Shared>& shared) {
   sigset_t all;
   sigfillset(&all);
   (void)pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  (void)pthread_setname_np(pthread_self(), "credentials");
 
   const auto data = std::make_unique<crypt_data>();
   const auto has_work = [&]() ABSL_SHARED_LOCKS_REQUIRED(shared->mutex) {

@@ -55,7 +55,7 @@ class CredentialCheck final {
   // no user, or if a user is listed twice, has a name that Basic authentication
   // cannot send (empty, or with ":" or a control character), or a hash that is
   // weaker than those above, costs too much, is incomplete, or is unknown to
-  // this libcrypt. Fails as pthread_create(3) does if there can be no thread.
+  // this libcrypt. Fails as Thread::Start() does if there can be no thread.
   static absl::StatusOr<std::unique_ptr<CredentialCheck>> Create(
       Reactor& reactor, std::vector<User> users, const Options& options);
   static absl::StatusOr<std::unique_ptr<CredentialCheck>> Create(

@@ -160,7 +160,8 @@ TEST_F(MetricsHandlerTest, EachLabelHasItsOwnNumber) {
       {TimeoutKind::kBody, "body"},
       {TimeoutKind::kIdle, "idle"},
       {TimeoutKind::kWrite, "write"},
-      {TimeoutKind::kDrain, "drain"}};
+      {TimeoutKind::kDrain, "drain"},
+      {TimeoutKind::kHandler, "handler"}};
   static_assert(std::size(kTimeouts) == kTimeoutKinds);
   constexpr std::pair<ShedReason, absl::string_view> kSheds[] = {
       {ShedReason::kConnections, "connections"},

@@ -56,7 +56,7 @@ void Connection::Drain() { Entry entry(*this); }
 void Connection::EndIfUnused() {
   if (!is_between_requests()) return;
   // What has come already is answered.
-  if (is_in_input_ && has_unread_rest_ && !ReadsInput()) return;
+  if (unread_rest_ > 0 && !ReadsInput()) return;
   if (stream_.HasUnreadInput()) return;
   exchange_.EndConnection(ExchangeEvent::kLinger);
 }
@@ -108,9 +108,10 @@ size_t Connection::OnInput(absl::string_view input) {
       consumed += more;
     }
     server_.statistics_.received_bytes.Add(consumed);
-    has_unread_rest_ = consumed < input.size();
+    unread_rest_ = static_cast<uint32_t>(input.size() - consumed);
   }
   is_in_input_ = false;
+  unread_rest_ = 0;
   return consumed;
 }
 
@@ -194,7 +195,7 @@ void Connection::Settle() {
   if (exchange_.TakeDeadlineRestart() || current != armed_for_) {
     Arm(current, server_.reactor_.Now());
   }
-  server_.CheckMemory();
+  server_.CheckMemory(unread_rest_);
 }
 
 void Connection::NoteState() {

@@ -155,12 +155,12 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   bool is_progress_known_ : 1 = false;
   bool is_entered_ : 1 = false;
   bool is_in_input_ : 1 = false;
-  // Within OnInput(): whether input was left unread.
-  bool has_unread_rest_ : 1 = false;
   // As the stream was told.
   bool is_paused_ : 1 = false;
   // The client's FIN has come.
   bool has_client_finished_ : 1 = false;
+  // Bytes of input that OnInput(), which is about to return, has left unread.
+  uint32_t unread_rest_ = 0;
   http::RequestParser parser_;
   ServerExchange exchange_{*this};
   // How far the client was when it began to be waited for.

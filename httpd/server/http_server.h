@@ -189,13 +189,14 @@ class HttpServer final {
   uint64_t held_bytes() const {
     return static_cast<uint64_t>(held_bytes_.Read());
   }
-  // With what the callback that is running has written.
-  bool HoldsTooMuch() const {
-    return buffers_.buffered_bytes() + held_bytes() >
+  // With what the callback that is running has written, and `unread_bytes` of
+  // input that it leaves to its stream.
+  bool HoldsTooMuch(uint64_t unread_bytes = 0) const {
+    return buffers_.buffered_bytes() + held_bytes() + unread_bytes >
            options_.max_buffered_bytes;
   }
-  void CheckMemory() {
-    if (HoldsTooMuch()) shed_.ArmAfter(absl::ZeroDuration());
+  void CheckMemory(uint64_t unread_bytes) {
+    if (HoldsTooMuch(unread_bytes)) shed_.ArmAfter(absl::ZeroDuration());
   }
   void ShedLargest();
 

@@ -1,52 +1,64 @@
 #include "httpd/server/remote_responder.h"
 
+#include <atomic>
 #include <utility>
 
 namespace pollux {
 
-// Touched by the reactor's thread only; others only keep it alive. Until it is
-// answered or abandoned it keeps itself, so that it ends on that thread.
+// Touched by the reactor's thread only, except `is_abandoned`; other threads
+// only keep it alive. Until it has responded or is abandoned it keeps itself
+// alive, so that it ends on that thread.
 struct RemoteResponder::Held {
   explicit Held(Responder responder) : responder(std::move(responder)) {}
 
   Responder responder;
+  std::atomic<bool> is_abandoned = false;
 };
 
 RemoteResponder::RemoteResponder(Reactor& reactor, Responder responder)
     : reactor_(&reactor), held_(std::make_shared<Held>(std::move(responder))) {
-  held_->responder.OnAbandoned([held = held_] {});
+  if (held_->responder.abandoned()) held_->is_abandoned = true;
+  held_->responder.OnAbandoned([held = held_] { held->is_abandoned = true; });
 }
 
 RemoteResponder& RemoteResponder::operator=(RemoteResponder&& other) noexcept {
   if (this == &other) return *this;
-  Drop();
+  if (held_ != nullptr) std::move(*this).SendStatus(500);
   reactor_ = other.reactor_;
   held_ = std::move(other.held_);
   return *this;
 }
 
-RemoteResponder::~RemoteResponder() { Drop(); }
-
-absl::Status RemoteResponder::Send(Response response) {
-  if (held_ == nullptr) return absl::OkStatus();
-  absl::Status posted =
-      reactor_->Post([held = held_, response = std::move(response)]() mutable {
-        held->responder.OnAbandoned(nullptr);
-        std::move(held->responder).Send(std::move(response));
-      });
-  if (posted.ok()) held_ = nullptr;
-  return posted;
+RemoteResponder::~RemoteResponder() {
+  if (held_ != nullptr) std::move(*this).SendStatus(500);
 }
 
-void RemoteResponder::Drop() {
-  if (held_ == nullptr) return;
-  // If the queue is full the client waits until it, or the server, loses its
-  // patience.
-  (void)reactor_->Post([held = held_] {
-    held->responder.OnAbandoned(nullptr);
-    std::move(held->responder).SendStatus(500);
+void RemoteResponder::Send(Response response) && {
+  Post([response = std::move(response)](Responder responder) mutable {
+    std::move(responder).Send(std::move(response));
   });
-  held_ = nullptr;
+}
+
+void RemoteResponder::SendStatus(int status) && {
+  Post([status](Responder responder) {
+    std::move(responder).SendStatus(status);
+  });
+}
+
+bool RemoteResponder::abandoned() const {
+  return held_ == nullptr || held_->is_abandoned;
+}
+
+template <typename Respond>
+void RemoteResponder::Post(Respond respond) {
+  if (held_ == nullptr) return;
+  // Fails when the reactor runs no more, and then the server's end tells the
+  // client.
+  (void)reactor_->PostReserved([held = std::exchange(held_, nullptr),
+                                respond = std::move(respond)]() mutable {
+    held->responder.OnAbandoned(nullptr);
+    respond(std::move(held->responder));
+  });
 }
 
 }  // namespace pollux

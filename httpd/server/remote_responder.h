@@ -1,22 +1,22 @@
-// Answers a request from another thread.
+// Responds to a request from another thread.
 #ifndef POLLUX_HTTPD_SERVER_REMOTE_RESPONDER_H_
 #define POLLUX_HTTPD_SERVER_REMOTE_RESPONDER_H_
 
 #include <memory>
 
-#include "absl/status/status.h"
 #include "httpd/server/responder.h"
 #include "httpd/server/response.h"
 #include "reactor/reactor.h"
 
 namespace pollux {
 
-// A Responder that may be taken to another thread: its answer is carried back
-// to the reactor's. Made on the reactor's thread, then belongs to one thread at
-// a time; move-only. Must not outlive the reactor.
+// A Responder that may be taken to another thread: its response is carried back
+// to the reactor's, even if the reactor's queue of tasks is full, since there
+// is one for each request. Made on the reactor's thread, then belongs to one
+// thread at a time; move-only. Must not outlive the reactor. Nothing fails.
 //
-// If the client has gone in the meantime, the answer is a no-op; if it is
-// destroyed without one, the client gets 500.
+// If the client has left in the meantime, responding is a no-op; if this is
+// destroyed without a response, the client gets 500.
 class [[nodiscard]] RemoteResponder {
  public:
   RemoteResponder(Reactor& reactor, Responder responder);
@@ -24,20 +24,25 @@ class [[nodiscard]] RemoteResponder {
   RemoteResponder& operator=(RemoteResponder&& other) noexcept;
   ~RemoteResponder();
 
-  // Sends `response`, after which this is spent. ResourceExhausted if the
-  // reactor's queue of tasks is full: nothing has happened then, and it can be
-  // tried again with an equal response.
-  absl::Status Send(Response response);
+  // Sends `response`, after which this is spent.
+  void Send(Response response) &&;
+
+  // Sends the server's own short page for `status`, 400 to 599.
+  void SendStatus(int status) &&;
+
+  // Whether nobody waits for the response any more: a long computation may
+  // stop. Any thread.
+  bool abandoned() const;
 
  private:
   struct Held;
 
-  // Destroys the responder on its own thread.
-  void Drop();
+  template <typename Respond>
+  void Post(Respond respond);
 
   Reactor* reactor_;
-  // Shared with the exchange, which may end before the answer comes, or without
-  // one. Null when spent.
+  // Shared with the exchange, which may end before the response comes, or
+  // without one. Null when spent.
   std::shared_ptr<Held> held_;
 };
 

@@ -609,7 +609,7 @@ TEST_P(RemoteAnswersTest, ComeFromAnotherThread) {
   AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
     threads.emplace_back(
         [remote = RemoteResponder(*reactor_, std::move(responder))]() mutable {
-          EXPECT_TRUE(remote.Send({.body = std::string("remote")}).ok());
+          std::move(remote).Send({.body = std::string("remote")});
         });
   });
   AddHandler("/drop", Method::kGet, [&](const Request&, Responder responder) {
@@ -625,6 +625,39 @@ TEST_P(RemoteAnswersTest, ComeFromAnotherThread) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_P(ServerBodiesTest, RemoteAnswersComeThroughAFullQueue) {
+  AddHandler("/send", Method::kGet, [&](const Request&, Responder responder) {
+    RemoteResponder remote(*reactor_, std::move(responder));
+    while (reactor_->Post([] {}).ok()) continue;
+    std::move(remote).Send({.body = std::string("remote")});
+  });
+  AddHandler("/drop", Method::kGet, [&](const Request&, Responder responder) {
+    RemoteResponder remote(*reactor_, std::move(responder));
+    while (reactor_->Post([] {}).ok()) continue;
+  });
+  TestClient client = Connect();
+  client.Write(Get("/send"));
+  EXPECT_EQ(client.ReadResponse().body, "remote");
+  client.Write(Get("/drop"));
+  EXPECT_EQ(client.ReadResponse().status, 500);
+}
+
+TEST_P(ServerBodiesTest, RemoteAnswersKnowThatTheClientHasGone) {
+  std::optional<RemoteResponder> remote;
+  AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
+    remote.emplace(*reactor_, std::move(responder));
+  });
+  TestClient client = Connect();
+  client.Write(Get("/remote"));
+  LetServerWork();
+  EXPECT_FALSE(remote->abandoned());
+  client.Close();
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_TRUE(remote->abandoned());
+  remote.reset();
+  LetServerWork();
+}
+
 TEST_P(RemoteAnswersTest, ToAClientThatHasGoneAreANoOp) {
   std::optional<RemoteResponder> remote;
   AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
@@ -636,7 +669,7 @@ TEST_P(RemoteAnswersTest, ToAClientThatHasGoneAreANoOp) {
   client.Close();
   EXPECT_TRUE(RunUntilConnectionsAre(0));
   std::thread thread([remote = *std::move(remote)]() mutable {
-    EXPECT_TRUE(remote.Send({.body = std::string("remote")}).ok());
+    std::move(remote).Send({.body = std::string("remote")});
   });
   thread.join();
   LetServerWork();

@@ -712,6 +712,13 @@ TEST_P(ExchangeTest, BytesThatAHandlerHoldsAreLookedAtAtOnce) {
   EXPECT_TRUE(late_->waiting[0].abandoned());
 }
 
+TEST_P(ExchangeTest, AHeadThatIsKeptIsLookedAtAtOnce) {
+  options_.max_buffered_bytes = 10'000;
+  TestClient client = ConnectTcp();
+  client.Write("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'a'));
+  EXPECT_EQ(client.ReadResponse().status, 503);
+}
+
 TEST_P(ExchangeTest, ALargeFixedBodyIsSharedByItsReaders) {
   std::vector<TestClient> clients;
   for (int i = 0; i < 10; ++i) {
