@@ -178,6 +178,40 @@ TEST_P(StreamFilesTest, AFileThatIsCutMeanwhileIsTold) {
   EXPECT_TRUE(IsIdle());
 }
 
+TEST_P(StreamFilesTest, AShortFileMayEndInOrder) {
+  options_.short_file = ShortFile::kFinish;
+  Reopen();
+  for (const bool is_tcp : {false, true}) {
+    is_tcp ? OpenTcp() : Open();
+    server_.closes.clear();
+    // Unread input would turn a close into a reset.
+    server_.on_input = [&](absl::string_view) {
+      stream().output() += "head ";
+      stream().WriteFile(FileRange(OpenFile("short"), 0, 100));
+      stream().output() += "tail";
+      return 1;
+    };
+    client_.Write("input");
+    std::string received;
+    ASSERT_TRUE(RunUntil([&] {
+      received += client_.Read();
+      return received == "head short";
+    }));
+    EXPECT_EQ(client_.last_error(), 0);
+    client_.Write("more input, which is discarded");
+    EXPECT_TRUE(IsIdle());
+    EXPECT_THAT(server_.closes, IsEmpty());
+    EXPECT_EQ(server_.inputs.size(), 1u);
+    EXPECT_EQ(server_.drains, 0);
+    client_.Close();
+    ASSERT_TRUE(RunUntil([&] { return !server_.closes.empty(); }));
+    EXPECT_THAT(server_.closes, ElementsAre(kFileTruncated));
+    // What was missing of the file, and what was behind it.
+    EXPECT_EQ(server_.unsent_bytes, 95u + 4u);
+    server_.inputs.clear();
+  }
+}
+
 TEST_P(StreamFilesTest, AFileThatCannotBeReadIsTold) {
   faults_.FailNext(SyscallKind::kSendFile, EIO);
   stream().WriteFile(FileRange(OpenFile("contents"), 0, 8));

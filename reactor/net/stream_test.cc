@@ -1001,6 +1001,49 @@ TEST_P(StreamOwnerTest, GoesWithTheBreak) {
   ExpectGone();
 }
 
+// Streams within streams.
+
+TEST_P(StreamTest, ReadsLaterIfItIsStartedInsideOfAnotherOnesCallback) {
+  Server other;
+  other.on_input = [&](absl::string_view) {
+    other.stream->output() += "other";
+    return kAll;
+  };
+  Pair pair = MakePair();
+  End other_client = std::move(pair.far);
+  other_client.Write("other's input");
+  other.stream = std::make_unique<Stream>(
+      buffers(), Socket(kernel_, pair.near.Release()), other);
+  server_.on_input = [&](absl::string_view input) {
+    other.stream->StartReading();
+    EXPECT_THAT(other.inputs, IsEmpty());
+    EXPECT_EQ(input, "input");
+    stream().output() += "mine";
+    return kAll;
+  };
+  client_.Write("input");
+  EXPECT_EQ(ReadUntil(client_, 4), "mine");
+  EXPECT_EQ(ReadUntil(other_client, 5), "other");
+  EXPECT_THAT(other.inputs, ElementsAre("other's input"));
+  other.stream.reset();
+}
+
+TEST_P(StreamTest, StartedInsideOfACallbackItMayFail) {
+  Server other;
+  Pair pair = MakePair();
+  other.stream = std::make_unique<Stream>(
+      buffers(), Socket(kernel_, pair.near.Release()), other);
+  server_.on_input = [&](absl::string_view) {
+    faults_.FailNext(SyscallKind::kEpollCtl, ENOMEM);
+    other.stream->StartReading();
+    return kAll;
+  };
+  client_.Write("input");
+  Iterate();
+  EXPECT_THAT(other.closes, ElementsAre(Broken(ENOMEM)));
+  EXPECT_TRUE(server_.stream->is_open());
+}
+
 using StreamDeathTest = StreamTest;
 
 INSTANTIATE_TEST_SUITE_P(Kernels, StreamDeathTest,

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
@@ -27,11 +28,26 @@ std::string Concatenated(const std::vector<Answer>& answers) {
   return all;
 }
 
+// Whether `text` is all of the answers, without a fault.
+bool IsAll(absl::string_view text, absl::Span<const Answer> answers) {
+  for (const Answer& answer : answers) {
+    if (answer.may_begin_with_continue) {
+      (void)absl::ConsumePrefix(&text, kContinue);
+    }
+    if (!absl::ConsumePrefix(&text, answer.text)) return false;
+  }
+  return text.empty();
+}
+
 // Whether `text` is a beginning of the answers, each of them in any of its
 // forms.
 bool Begins(absl::string_view text, absl::Span<const Answer> answers) {
   if (text.empty()) return true;
   if (answers.empty()) return false;
+  if (answers.front().may_begin_with_continue) {
+    if (absl::StartsWith(kContinue, text)) return true;
+    (void)absl::ConsumePrefix(&text, kContinue);
+  }
   const auto may_be = [&](absl::string_view form) {
     return absl::StartsWith(form, text) ||
            (absl::StartsWith(text, form) &&
@@ -207,12 +223,14 @@ void Conversation::Check(const Client& client) {
   }
   if (client.patience == Patience::kMayLeave) DropEndedWithin(received);
   if (client.patience == Patience::kStays && !MayHaveNoticed(*client.peer)) {
-    simulation_.Expect(received == Concatenated(client.expected),
+    simulation_.Expect(IsAll(received, client.expected),
                        absl::StrCat(client.peer->name(),
                                     " did not get all: ", Shown(received)));
   }
   std::vector<Answer> expected = client.expected;
-  if (!HadFault()) expected = {Concatenated(expected)};
+  if (!HadFault()) {
+    for (Answer& answer : expected) answer.under_fault.clear();
+  }
   simulation_.Expect(Begins(received, expected),
                      absl::StrCat(client.peer->name(),
                                   " got something else: ", Shown(received)));

@@ -339,8 +339,9 @@ std::unique_ptr<Router> MakeRouter(ErrandBook& book) {
                                              NumberIn(request, "n"),
                                              NumberIn(request, "bytes"));
                     })});
+  // Of a POST the body is discarded meanwhile.
   routes.push_back({"/stream/{bytes}",
-                    {Method::kGet},
+                    {Method::kGet, Method::kPost},
                     Calls([&book](const Request& request, Responder responder) {
                       book.Add<StreamErrand>(std::move(responder),
                                              NumberIn(request, "bytes"))
@@ -449,7 +450,9 @@ std::string EventsAnswer(size_t count, size_t bytes) {
   return Chunked(chunks);
 }
 
-std::string StreamAnswer(size_t bytes) { return Ok(Body(bytes, kStreamSalt)); }
+std::string StreamAnswer(size_t bytes, absl::string_view connection_line) {
+  return Ok(Body(bytes, kStreamSalt), connection_line);
+}
 
 std::string CollectedAnswer(absl::string_view body) {
   return body.size() > EmbeddedServer::kMaxCollectedBytes ? Page(413)

@@ -72,7 +72,7 @@ class EmbeddedServer final : public Program {
 const std::string& EmbeddedBig();
 std::string LateAnswer();
 std::string EventsAnswer(size_t count, size_t bytes);
-std::string StreamAnswer(size_t bytes);
+std::string StreamAnswer(size_t bytes, absl::string_view connection_line = "");
 std::string CollectedAnswer(absl::string_view body);
 std::string MirrorAnswer(absl::string_view body);
 

@@ -372,8 +372,7 @@ void ExchangeProductTest::Play(const Start& start,
       is_input_over |= is_input || is_reset;
       has_finished |= event->name == "EndOfInput";
       // Garbage may complete a body, and then it is a request of its own.
-      is_next_sent |=
-          event->name == "RestAndNext" || event->name == "Garbage";
+      is_next_sent |= event->name == "RestAndNext" || event->name == "Garbage";
       event->act(*this, start, client);
       LetServerWork();
       if (!is_reset) received += client.ReadAvailable();

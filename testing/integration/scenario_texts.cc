@@ -136,4 +136,9 @@ std::string Echoed(absl::string_view body) {
                   body);
 }
 
+Answer MayContinue(Answer answer) {
+  answer.may_begin_with_continue = true;
+  return answer;
+}
+
 }  // namespace pollux

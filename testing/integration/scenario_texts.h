@@ -21,6 +21,8 @@ struct Answer {
   std::string text;
   // What may stand in its place after a fault.
   std::vector<std::string> under_fault = {};
+  // Whether a 100 (Continue) may come before it.
+  bool may_begin_with_continue = false;
 };
 
 // A request, and what it is answered.
@@ -61,6 +63,11 @@ std::string EndedWithin(absl::string_view connection_line);
 std::string Echoed(absl::string_view body);
 
 inline constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// To a request that expects a 100 (Continue), which is not sent where the body
+// comes without it.
+Answer MayContinue(Answer answer);
+
+inline constexpr absl::string_view kExpectLine = "Expect: 100-continue\r\n";
 inline constexpr absl::string_view kCloseLine = "Connection: close\r\n";
 
 }  // namespace pollux

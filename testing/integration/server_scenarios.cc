@@ -168,6 +168,46 @@ void MirroredUpload(Simulation& simulation) {
   });
 }
 
+// Responses that begin, or end, before the body of their request.
+void EarlyResponses(Simulation& simulation) {
+  ServerConversation conversation(simulation);
+  conversation->AddBystander();
+  const std::string body = Body(3'000, 6);
+  const std::string expecting = Post("/mirror", body, kExpectLine);
+  const size_t head_bytes = expecting.size() - body.size();
+  conversation
+      ->AddLateClient("waits",
+                      std::string(kContinue) + MirrorAnswer(body) + Ok("ha?\n"))
+      .Send(expecting.substr(0, head_bytes))
+      .AwaitText("100 Continue\r\n\r\n")
+      .Send(body + Get("/"))
+      .AwaitText("ha?\n")
+      .Close();
+  // Nobody receives its body, so it is not asked for.
+  conversation->AddLateClient("is not asked", StreamAnswer(900, kCloseLine))
+      .Send(Without(Post("/stream/900", body, kExpectLine), body.size()))
+      .AwaitEnd();
+  conversation->AddLateClient("uploads", StreamAnswer(900) + Ok("ha?\n"))
+      .SendInPieces(Post("/stream/900", body) + Get("/"), 1'000,
+                    absl::Milliseconds(3))
+      .AwaitText("ha?\n")
+      .Close();
+  conversation->AddLateClient("breaks off", StreamAnswer(900))
+      .Send(Without(Post("/stream/900", body), 1'000))
+      .Wait(absl::Milliseconds(5))
+      .HalfClose()
+      .AwaitEnd();
+  conversation->AddLateClient("is malformed", StreamAnswer(900))
+      .Send(PostInChunks("/stream/900", body, 1'000).substr(0, 1'200))
+      .Wait(absl::Milliseconds(5))
+      .Send("no chunk")
+      .AwaitEnd();
+  conversation->AddLateClient("is too long", Page(404, "", kCloseLine))
+      .Send(Without(Post("/nowhere", Body(300'000)), 299'000))
+      .AwaitEnd();
+  conversation.Run();
+}
+
 void CollectedBody(Simulation& simulation) {
   ServerConversation conversation(simulation);
   conversation->AddBystander();
@@ -349,7 +389,7 @@ void Drain(Simulation& simulation) {
 }
 
 Question AskServer(Random& random) {
-  switch (random.Below(14)) {
+  switch (random.Below(17)) {
     case 0:
       return {Get("/big"), Ok(EmbeddedBig())};
     case 1:
@@ -388,6 +428,25 @@ Question AskServer(Random& random) {
                random.Below(100));
       return {Post("/mirror", body), MirrorAnswer(body)};
     }
+    case 12: {
+      const std::string body = Body(1 + random.Below(5'000));
+      return {Post("/mirror", body, kExpectLine),
+              MayContinue(MirrorAnswer(body))};
+    }
+    case 13: {
+      const std::string body = Body(1 + random.Below(5'000));
+      return random.Chance(50) ? Question{Post("/collect", body, kExpectLine),
+                                          MayContinue(CollectedAnswer(body))}
+                               : Question{Post("/late/9", body, kExpectLine),
+                                          MayContinue(LateAnswer())};
+    }
+    case 14: {
+      // The response may be complete before the body is.
+      const size_t bytes = random.Below(random.Chance(30) ? 200'000 : 500);
+      return {Post(absl::StrCat("/stream/", bytes),
+                   Body(random.Below(random.Chance(30) ? 200'000 : 10'000))),
+              StreamAnswer(bytes)};
+    }
     default:
       return {Get("/"), Ok("ha?\n")};
   }
@@ -401,6 +460,7 @@ std::vector<NamedScenario> ServerScenarios() {
           {"EventStream", EventStream},
           {"StreamWithBackpressure", StreamWithBackpressure},
           {"MirroredUpload", MirroredUpload},
+          {"EarlyResponses", EarlyResponses},
           {"CollectedBody", CollectedBody},
           {"Shedding", Shedding},
           {"ConnectionsOverTheLimit", ConnectionsOverTheLimit},
