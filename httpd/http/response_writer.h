@@ -71,7 +71,10 @@ class ResponseWriter {
   // Whether the recipient sees by itself when the connection ends before the
   // response does (RFC 9112 §8): not if its end is the body's. From WriteHead()
   // on.
-  bool shows_truncation() const { return framing_ != Framing::kUntilClose; }
+  bool shows_truncation() const {
+    return framing_ != Framing::kUntilClose ||
+           recipient_.method == Method::kHead;
+  }
 
  private:
   enum class State : uint8_t { kBeforeHead, kBody, kFinished };

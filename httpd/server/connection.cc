@@ -46,7 +46,8 @@ void Connection::StartRefusing(const StatusPage& page) {
 }
 
 bool Connection::is_idle() const {
-  return !is_entered_ && is_between_requests() && stream_.unsent_bytes() == 0;
+  return stream_.is_open() && !is_entered_ && is_between_requests() &&
+         stream_.unsent_bytes() == 0;
 }
 
 void Connection::Drain() { Entry entry(*this); }
@@ -62,6 +63,8 @@ void Connection::EndIfUnused() {
 }
 
 void Connection::Reset() {
+  // The socket is closed when the record is made.
+  if (server_.recorder_.is_observed()) (void)exchange_.client();
   const uint64_t unsent_bytes = stream_.unsent_bytes();
   stream_.Abort();
   Leave(ClosedBy::kServer, unsent_bytes);
@@ -164,6 +167,11 @@ void Connection::OnOutputDrained() {
   exchange_.OnOutputDrained();
 }
 
+void Connection::OnFileTruncated(uint64_t unsent_bytes) {
+  Entry entry(*this);
+  exchange_.EndWithoutResponse(ClosedBy::kServer, unsent_bytes);
+}
+
 void Connection::OnClosed(Stream::CloseReason reason, int,
                           uint64_t unsent_bytes) {
   Leave(reason == Stream::CloseReason::kBroken ? ClosedBy::kClient
@@ -192,7 +200,8 @@ void Connection::Settle() {
   }
   NoteState();
   const Deadline current = CurrentDeadline(reads_input);
-  if (exchange_.TakeDeadlineRestart() || current != armed_for_) {
+  // The order matters: what restarts is forgotten when it is asked for.
+  if (exchange_.RestartsDeadline(current) || current != armed_for_) {
     Arm(current, server_.reactor_.Now());
   }
   server_.CheckMemory(unread_rest_);
@@ -285,7 +294,21 @@ bool Connection::IsFastEnough() const {
 // How far a client is with a response costs a system call, and nearly all have
 // it long before they are asked.
 void Connection::Arm(Deadline deadline, MonotonicTime since) {
+  // A pause, which is the handler's, neither shortens nor renews the time that
+  // the client has for its body.
+  const bool is_body_due = armed_for_ == Deadline::kBody && armed();
+  if (is_body_due && deadline != Deadline::kBody && ExpectsBody(phase())) {
+    exchange_.KeepBodyTime(since - this->since(), progress_then_);
+  }
   armed_for_ = deadline;
+  const bool goes_on = deadline == Deadline::kBody &&
+                       exchange_.body_time_passed() > absl::ZeroDuration();
+  if (goes_on) {
+    is_progress_known_ = true;
+    progress_then_ = exchange_.body_bytes_then();
+    return ArmAt(server_.reactor_,
+                 since + (ArmedTime() - exchange_.body_time_passed()));
+  }
   is_progress_known_ =
       deadline != Deadline::kWrite && deadline != Deadline::kUnreadStream;
   if (deadline == Deadline::kNone) return Disarm(server_.reactor_);
@@ -311,10 +334,11 @@ MonotonicTime Connection::since() const { return deadline() + -ArmedTime(); }
 void Connection::OnDeadline() {
   const bool is_unsent = stream_.unsent_bytes() > 0;
   if (armed_for_ == Deadline::kWrite && !is_unsent) {
-    // All was sent, and nothing has reported it. A lingering end is the
-    // stream's.
-    if (IsEnding(phase())) return;
-    return Arm(CurrentDeadline(ReadsInput()), since());
+    // All was sent, and nothing has reported it. A stream that is to end does
+    // so by itself.
+    const Deadline current = CurrentDeadline(ReadsInput());
+    if (IsEnding(phase()) || current == Deadline::kWrite) return;
+    return Arm(current, since());
   }
   if (armed_for_ == Deadline::kIdle && is_unsent) {
     return Arm(Deadline::kWrite, server_.reactor_.Now());
@@ -344,7 +368,7 @@ void Connection::OnTooSlow() {
       statistics.of(TimeoutKind::kHandler).Add();
       return exchange_.TimeOutHandler();
     case Deadline::kHalfClosed:
-      return Leave(ClosedBy::kClient, stream_.unsent_bytes());
+      return exchange_.EndWithoutResponse(ClosedBy::kClient, 0);
     case Deadline::kWrite:
       statistics.of(TimeoutKind::kWrite).Add();
       // The client does not read, so the kernel must not keep what it has for

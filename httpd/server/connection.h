@@ -111,6 +111,7 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   void OnEndOfInput() override;
   void OnPeerFinished() override;
   void OnOutputDrained() override;
+  void OnFileTruncated(uint64_t unsent_bytes) override;
   void OnClosed(Stream::CloseReason reason, int error,
                 uint64_t unsent_bytes) override;
 

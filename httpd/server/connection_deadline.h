@@ -49,6 +49,8 @@ struct DeadlineRules {
   bool limits_handlers = false;
   // Options::half_close_timeout is finite.
   bool limits_half_closed = true;
+  // Options::handler_timeout is the shorter of the two.
+  bool handler_before_half_closed = false;
   // The client is given less time to read than to send its next request.
   bool writes_before_idle = true;
 };
@@ -57,11 +59,15 @@ struct DeadlineRules {
 constexpr ConnectionDeadline DeadlineWhileHandling(
     const ConnectionProgress& progress, const DeadlineRules& rules,
     ConnectionDeadline otherwise) {
-  if (progress.has_unsent_output) return ConnectionDeadline::kWrite;
-  if (progress.has_client_finished && rules.limits_half_closed) {
+  const bool is_handler_limited = otherwise == ConnectionDeadline::kHandler;
+  if (progress.has_client_finished && rules.limits_half_closed &&
+      !progress.has_unsent_output &&
+      !(is_handler_limited && rules.handler_before_half_closed)) {
     return ConnectionDeadline::kHalfClosed;
   }
-  return otherwise;
+  // It is limited whether the client reads earlier responses or not.
+  if (is_handler_limited) return otherwise;
+  return progress.has_unsent_output ? ConnectionDeadline::kWrite : otherwise;
 }
 
 // The deadline that a connection is under. A pure function.

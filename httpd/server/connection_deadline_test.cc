@@ -33,6 +33,8 @@ TEST_P(ConnectionDeadlineTest, IsChosen) {
 constexpr DeadlineRules kLimitsHandlers = {.limits_handlers = true};
 constexpr DeadlineRules kWaitsForHalfClosed = {.limits_handlers = true,
                                                .limits_half_closed = false};
+constexpr DeadlineRules kHandlerBeforeHalfClosed = {
+    .limits_handlers = true, .handler_before_half_closed = true};
 constexpr DeadlineRules kIdleBeforeWrite = {.writes_before_idle = false};
 
 INSTANTIATE_TEST_SUITE_P(
@@ -129,8 +131,17 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"HandlingWithUnsentOutput",
              Phase::kHandling,
              {.has_unsent_output = true, .has_client_finished = true},
-             Deadline::kWrite,
+             Deadline::kWrite},
+        Case{"LimitedHandlerWithUnsentOutput",
+             Phase::kHandling,
+             {.has_unsent_output = true, .has_client_finished = true},
+             Deadline::kHandler,
              kLimitsHandlers},
+        Case{"HandlerThatIsLimitedMore",
+             Phase::kHandling,
+             {.has_client_finished = true},
+             Deadline::kHandler,
+             kHandlerBeforeHalfClosed},
         Case{"HandlingForAFinishedClient",
              Phase::kHandling,
              {.has_client_finished = true},

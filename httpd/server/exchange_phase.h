@@ -116,6 +116,14 @@ inline constexpr auto kExchangeTransitions = std::to_array<ExchangeTransition>({
     {ExchangePhase::kFlushing, ExchangeEvent::kLinger,
      ExchangePhase::kLingering},
     {ExchangePhase::kFlushing, ExchangeEvent::kClose, ExchangePhase::kClosing},
+    // There will be no response: the client has left, or an earlier response
+    // was cut off.
+    {ExchangePhase::kReadingBody, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+    {ExchangePhase::kHoldingResponse, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
+    {ExchangePhase::kHandling, ExchangeEvent::kLinger,
+     ExchangePhase::kLingering},
     // The response is complete, and the body is malformed, late or too long.
     {ExchangePhase::kDiscardingBody, ExchangeEvent::kLinger,
      ExchangePhase::kLingering},

@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/time/time.h"
 #include "httpd/http/body_decoder.h"
 #include "httpd/http/prepared_response.h"
 #include "httpd/http/response_writer.h"
@@ -72,6 +73,10 @@ struct ExchangeWork {
   // The client waits for a 100 before it sends the body.
   bool wants_continue = false;
   uint64_t received_bytes = 0;
+  // When the handler paused the body: how much of its time had passed, and
+  // received_bytes at the beginning of that time.
+  absl::Duration body_time_passed;
+  uint64_t body_bytes_then = 0;
   // Of received_bytes, those that nobody received.
   uint64_t discarded_bytes = 0;
   // What handlers keep in memory for this request.

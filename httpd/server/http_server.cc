@@ -55,6 +55,8 @@ DeadlineRules RulesOf(const HttpServer::Options& options) {
   return {.limits_handlers = options.handler_timeout < absl::InfiniteDuration(),
           .limits_half_closed =
               options.half_close_timeout < absl::InfiniteDuration(),
+          .handler_before_half_closed =
+              options.handler_timeout < options.half_close_timeout,
           .writes_before_idle = options.write_timeout < options.idle_timeout};
 }
 
@@ -115,10 +117,12 @@ HttpServer::HttpServer(Reactor& reactor, const Router& router,
       drain_deadline_(reactor, [this] { FinishDrain(); }) {}
 
 HttpServer::~HttpServer() {
-  // What handlers hold of them must not find a server that is half gone.
-  for (std::unique_ptr<Connection>& connection : connections_) {
-    connection->Close();
-    UncountClient(*connection);
+  // What handlers hold of them must not find a server that is half gone. They
+  // may end other connections when they are notified, or have one served.
+  while (!connections_.empty()) {
+    Connection& connection = *connections_.back();
+    connection.Close();
+    Remove(connection);
   }
 }
 

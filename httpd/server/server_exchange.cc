@@ -92,6 +92,7 @@ void ServerExchange::BeginWithoutHead(absl::string_view input) {
   method_ = absl::StartsWith(absl::StripPrefix(input, "\r\n"), "HEAD ")
                 ? http::Method::kHead
                 : http::Method::kGet;
+  version_ = http::Version::kHttp11;
   route_ = RouteMatch::kNoRoute;
   status_ = 0;
   server().request_start_ = {server().reactor_.Now(), written_bytes_};
@@ -105,6 +106,7 @@ void ServerExchange::Begin(const http::RequestHead& head, bool is_followed) {
   method_ = head.method;
   status_ = 0;
   is_followed_ = is_followed;
+  waits_for_new_ = true;
   server.request_start_ = {server.reactor_.Now(), written_bytes_};
   server.router_.Find(head, server.match_);
   route_ = static_cast<uint16_t>(server.match_.route);
@@ -149,15 +151,19 @@ void ServerExchange::HandOn(pollux::Handler& handler, const Request& request) {
   // The rest is done by Begin().
   if (is_handling()) return handler.Handle(request, MakeResponder());
   Connection::Entry entry(connection_);
-  ResumeBody();
   if (!AwaitsResponse(phase_)) return;
+  if (work_ != nullptr) work_->is_paused = false;
   HttpServer& server = this->server();
   const HttpServer::Handling outer = std::exchange(
       server.handling_, {.exchange = this, .head = &request.head()});
   handler.Handle(request, MakeResponder());
-  // No input will come that could bring the end of a body that is complete.
-  if (!ExpectsBody(phase_)) NotifyBodyEnd();
   server.handling_ = outer;
+  if (ExpectsBody(phase_)) {
+    Continue();
+  } else {
+    // No input will come that could bring the end of a body that is complete.
+    NotifyBodyEnd();
+  }
 }
 
 void ServerExchange::RedirectToFolder(const http::RequestHead& head) {
@@ -243,7 +249,7 @@ void ServerExchange::ReceivePiece(absl::string_view piece) {
 }
 
 void ServerExchange::OnBodyRead() {
-  restarts_deadline_ = true;
+  waits_for_new_ = true;
   work_->body.reset();
   Enter(ExchangeEvent::kBodyEnd);
   if (phase_ == ExchangePhase::kFlushing) return EndExchangeIfFlushed();
@@ -291,7 +297,6 @@ void ServerExchange::PauseBody() {
 void ServerExchange::ResumeBody() {
   if (work_ == nullptr || !std::exchange(work_->is_paused, false)) return;
   Connection::Entry entry(connection_);
-  restarts_deadline_ = true;
   if (!is_handling()) Continue();
 }
 
@@ -342,7 +347,7 @@ void ServerExchange::OnHeld(uint64_t own_bytes) {
   server().held_bytes_.Add(static_cast<int64_t>(own_bytes));
   Enter(ExchangeEvent::kResponseHeld);
   ReleaseReceiver();
-  if (std::exchange(work_->is_paused, false)) restarts_deadline_ = true;
+  work_->is_paused = false;
   work_->discarded_bytes = 0;
   if (IsTooMuchToDiscard()) {
     GiveUpBody();
@@ -391,7 +396,7 @@ http::ConnectionOption ServerExchange::ConnectionOptionNow() {
 
 void ServerExchange::NoteWriting() {
   // While the client does not take what there is, its time runs on.
-  if (connection_.stream().unsent_bytes() == 0) restarts_deadline_ = true;
+  if (connection_.stream().unsent_bytes() == 0) has_begun_output_ = true;
 }
 
 void ServerExchange::Append(absl::string_view bytes) {
@@ -450,8 +455,12 @@ absl::Status ServerExchange::WriteHead(const ResponseHead& head,
     return written;
   }
   status_ = static_cast<uint16_t>(head.status);
-  // A body that ends with the connection.
-  if (writer.closes()) persistence_ = http::Persistence::kClose;
+  // A body that ends with the connection, of which the client knows nothing
+  // yet.
+  if (writer.closes() && persistence_ != http::Persistence::kClose) {
+    persistence_ = http::Persistence::kClose;
+    is_server_initiated_close_ = true;
+  }
   constexpr size_t kBlankLineBytes = 2;
   scratch.insert(scratch.size() - kBlankLineBytes, work_->more_lines);
   AppendHead(scratch);
@@ -490,13 +499,14 @@ void ServerExchange::BeginStream(ResponseHead head,
   Connection::Entry entry(connection_);
   if (!AwaitsResponse(phase_)) return Drop();
   if (phase_ == ExchangePhase::kReadingBody) {
-    if (std::exchange(work_->is_paused, false)) restarts_deadline_ = true;
+    work_->is_paused = false;
     // No interim response may follow the final head. A client that is not told
     // to continue may send the body or not, so the connection cannot go on.
     if (work_->receiver != nullptr) {
       Continue();
     } else if (work_->wants_continue) {
       GiveUpBody();
+      connection_.stream().DiscardInput();
     }
   }
   if (!WriteHead(head, body_bytes).ok()) {
@@ -550,6 +560,8 @@ void ServerExchange::SendInterim(int status,
                               {.method = method_, .version = version_});
   if (!writer.WriteInterim(status, fields).ok()) {
     server().statistics_.invalid_responses.Add();
+  } else if (status == 100 && work_ != nullptr) {
+    work_->wants_continue = false;
   }
   AppendHead(scratch);
 }
@@ -590,6 +602,8 @@ void ServerExchange::EndExchangeIfFlushed() {
   if (!connection_.stream().is_output_high()) return EndExchange();
   (void)work();
   ReleaseReceiver();
+  // The client may read only when it has sent the rest of its body.
+  if (is_server_initiated_close_) connection_.stream().DiscardInput();
 }
 
 void ServerExchange::EndExchange() {
@@ -655,6 +669,16 @@ void ServerExchange::EndConnection(ExchangeEvent event) {
   } else {
     connection_.stream().CloseWhenSent();
   }
+}
+
+void ServerExchange::EndWithoutResponse(ClosedBy closed_by,
+                                        uint64_t unsent_bytes) {
+  closed_by_ = closed_by;
+  AbandonHandler();
+  if (IsEnding(phase_)) return;
+  written_bytes_ -= unsent_bytes;
+  if (IsStreamed(phase_)) return EndTruncated();
+  EndConnection(ExchangeEvent::kLinger);
 }
 
 void ServerExchange::AbandonHandler() {
@@ -742,10 +766,19 @@ const ClientAddress& ServerExchange::client() {
   return *client_;
 }
 
-bool ServerExchange::TakeDeadlineRestart() {
-  const bool restarts = restarts_deadline_;
-  restarts_deadline_ = false;
-  return restarts;
+bool ServerExchange::RestartsDeadline(ConnectionDeadline deadline) {
+  const bool waits_for_new = waits_for_new_;
+  const bool has_begun_output = has_begun_output_;
+  waits_for_new_ = false;
+  has_begun_output_ = false;
+  switch (deadline) {
+    case ConnectionDeadline::kWrite:
+      return has_begun_output;
+    case ConnectionDeadline::kIdle:
+      return waits_for_new || has_begun_output;
+    default:
+      return waits_for_new;
+  }
 }
 
 ExchangeWork& ServerExchange::work() {

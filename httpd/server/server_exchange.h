@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "httpd/http/field.h"
 #include "httpd/http/parse_error.h"
@@ -17,6 +18,7 @@
 #include "httpd/http/request_head.h"
 #include "httpd/server/body_receiver.h"
 #include "httpd/server/client_address.h"
+#include "httpd/server/connection_deadline.h"
 #include "httpd/server/exchange.h"
 #include "httpd/server/exchange_phase.h"
 #include "httpd/server/exchange_work.h"
@@ -84,6 +86,10 @@ class ServerExchange final : public Exchange {
   // Ends the connection when the output is sent: kLinger or kClose.
   void EndConnection(ExchangeEvent event);
 
+  // There is no response to the request, or only the part that was sent: the
+  // client has left, or the last `unsent_bytes` of the output were dropped.
+  void EndWithoutResponse(ClosedBy closed_by, uint64_t unsent_bytes);
+
   // The stream is closed, and `unsent_bytes` of what was written were not sent.
   // Handlers that have not responded are notified.
   void OnClosed(ClosedBy closed_by, uint64_t unsent_bytes);
@@ -96,15 +102,25 @@ class ServerExchange final : public Exchange {
   // Since the connection began. Bytes.
   uint64_t written_bytes() const { return written_bytes_; }
   uint64_t received_body_bytes() const { return work_->received_bytes; }
+
+  // How much of the time for the body had passed when it was held back last,
+  // and how many bytes had been received when that time began.
+  void KeepBodyTime(absl::Duration passed, uint64_t bytes_then) {
+    work_->body_time_passed = passed;
+    work_->body_bytes_then = bytes_then;
+  }
+  absl::Duration body_time_passed() const { return work_->body_time_passed; }
+  uint64_t body_bytes_then() const { return work_->body_bytes_then; }
+
   // In memory because of the request, besides what the stream holds.
   uint64_t held_bytes() const {
     return work_ == nullptr ? 0
                             : work_->held_bytes + work_->held_response_bytes;
   }
 
-  // What the connection is to act on when the current call is over: whether a
-  // deadline begins anew. Reading it resets it.
-  bool TakeDeadlineRestart();
+  // Whether `deadline`, which is armed, begins anew because it waits for
+  // another thing than before: another request, or other output. Once for each.
+  bool RestartsDeadline(ConnectionDeadline deadline);
 
   // Appends bytes that belong to no exchange.
   void WriteOutside(const http::PreparedResponse& response);
@@ -190,7 +206,10 @@ class ServerExchange final : public Exchange {
   http::Method method_ = http::Method::kGet;
   http::Persistence persistence_ : 1 = http::Persistence::kKeepAlive;
   ClosedBy closed_by_ : 1 = ClosedBy::kServer;
-  bool restarts_deadline_ : 1 = false;
+  // Since the deadline was looked at last: a request or its body has begun or
+  // ended; output has begun.
+  bool waits_for_new_ : 1 = false;
+  bool has_begun_output_ : 1 = false;
   // Within the connection's OnInput(): whether more follows the request.
   bool is_followed_ : 1 = false;
   // The server wants to close, so the client may not have stopped sending.

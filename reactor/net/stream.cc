@@ -44,7 +44,7 @@ absl::Status Stream::Watch(Interest interest, Trigger trigger) {
 // Output.
 
 OutputChain& Stream::chain() {
-  if (!is_open()) {
+  if (!is_open() || short_file_) {
     buffers_.discarded_.Clear();
     return buffers_.discarded_;
   }
@@ -58,11 +58,11 @@ StreamBuffers::Backlog& Stream::backlog() {
 }
 
 void Stream::WriteShared(absl::string_view bytes, Lease lease) {
-  if (is_open()) chain().AppendShared(bytes, std::move(lease));
+  if (is_open() && !short_file_) chain().AppendShared(bytes, std::move(lease));
 }
 
 void Stream::WriteFile(FileRange range) {
-  if (is_open()) chain().AppendFile(std::move(range));
+  if (is_open() && !short_file_) chain().AppendFile(std::move(range));
 }
 
 void Stream::Flush() {
@@ -91,13 +91,18 @@ void Stream::CloseWhenSent() {
   RequestTurn();
 }
 
-void Stream::LingerWhenSent() {
+void Stream::DiscardInput() {
   if (!is_open() || output_state_ == Output::kCloseWhenSent) return;
   if (lingering_) return;
   lingering_ = true;
   backlog().linger_bytes_left = options().max_linger_bytes;
   backlog().unconsumed.clear();
-  if (output_state_ == Output::kOpen) {
+  RequestTurn();
+}
+
+void Stream::LingerWhenSent() {
+  DiscardInput();
+  if (is_open() && output_state_ == Output::kOpen) {
     output_state_ = Output::kShutdownWhenSent;
   }
   RequestTurn();
@@ -121,8 +126,7 @@ void Stream::Abort() {
 }
 
 void Stream::End(CloseReason reason, int error) {
-  const uint64_t unsent =
-      unsent_bytes() + (backlog_ ? backlog_->dropped_bytes : 0);
+  const uint64_t unsent = unsent_bytes();
   if (short_file_ && reason != CloseReason::kBroken) {
     reason = CloseReason::kFileTruncated;
   }
@@ -145,7 +149,11 @@ void Stream::ResumeInput() {
 
 bool Stream::HasUnreadInput() {
   if (!is_open()) return false;
-  if (!presenting_ && backlog_ && !backlog_->unconsumed.empty()) return true;
+  // What was presented and not consumed was looked at.
+  if (!presenting_ && (paused_ || present_again_) && backlog_ &&
+      !backlog_->unconsumed.empty()) {
+    return true;
+  }
   char byte;
   return kernel().Recv(socket_.descriptor(), {&byte, 1}, MSG_PEEK).value() > 0;
 }
@@ -229,6 +237,10 @@ void Stream::Read() {
 
 void Stream::Discard() {
   const SysResult result = Receive(0);
+  if (end_of_input_ && output_state_ == Output::kOpen && !peer_finished_) {
+    peer_finished_ = true;
+    handler_.OnPeerFinished();
+  }
   if (result.value() <= 0) return;
   uint64_t& left = backlog_->linger_bytes_left;
   left -= std::min(left, static_cast<uint64_t>(result.value()));
@@ -352,10 +364,9 @@ void Stream::EndShortFile() {
   }
   short_file_ = true;
   LingerWhenSent();
-  Backlog& kept = backlog();
-  kept.dropped_bytes = unsent;
-  kept.output.Clear();
+  if (backlog_) backlog_->output.Clear();
   buffers_.sending_.Clear();
+  handler_.OnFileTruncated(unsent);
 }
 
 void Stream::FinishOutput() {

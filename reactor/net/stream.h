@@ -68,6 +68,11 @@ class Stream final : private IoHandler {
     // Output had reached the high watermark, and is down to the low one.
     virtual void OnOutputDrained() = 0;
 
+    // With ShortFile::kFinish: a file was too short. The `unsent_bytes` that
+    // were written from there on are dropped, what is written from now on goes
+    // nowhere, and the stream lingers until OnClosed(kFileTruncated).
+    virtual void OnFileTruncated(uint64_t unsent_bytes) { (void)unsent_bytes; }
+
     // The socket is closed. Told once, and not for Close(), Abort() or the
     // destructor. `error` is an errno, 0 except with kBroken; `unsent_bytes`
     // were written, and the kernel never took them.
@@ -155,6 +160,12 @@ class Stream final : private IoHandler {
   // told.
   void LingerWhenSent();
 
+  // Throws away what comes from now on, up to StreamOptions::max_linger_bytes;
+  // output can still be sent. Input is no longer presented; its end is reported
+  // by OnPeerFinished(). For a peer that sends what will not be read, and that
+  // may read only when it has sent everything.
+  void DiscardInput();
+
   // Closes the socket at once, without a word to the handler. Output that the
   // kernel has is still delivered, unless input was left unread.
   void Close();
@@ -175,8 +186,7 @@ class Stream final : private IoHandler {
   // Bytes that were kept are presented in the next iteration.
   void ResumeInput();
 
-  // Whether something has come that was not consumed yet; from within
-  // OnInput(): besides what that was given. recv(2), MSG_PEEK.
+  // Whether something has come that was not presented yet. recv(2), MSG_PEEK.
   bool HasUnreadInput();
 
  private:

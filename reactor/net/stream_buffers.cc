@@ -47,7 +47,6 @@ void StreamBuffers::GiveBacklog(std::unique_ptr<Backlog> backlog) {
   backlog->unconsumed.clear();
   backlog->output.Clear();
   backlog->linger_deadline.reset();
-  backlog->dropped_bytes = 0;
   if (spare_.size() < kMaxSpares &&
       backlog->unconsumed.capacity() <= kMaxSpareBytes &&
       backlog->output.capacity_bytes() <= kMaxSpareBytes) {

@@ -97,8 +97,6 @@ class StreamBuffers {
     // While it lingers.
     std::unique_ptr<Timer> linger_deadline;
     uint64_t linger_bytes_left = 0;
-    // Of the output, because a file was too short.
-    uint64_t dropped_bytes = 0;
     // What kept_bytes() has of it.
     size_t counted_bytes = 0;
   };

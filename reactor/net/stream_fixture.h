@@ -63,6 +63,8 @@ struct Server final : Stream::Handler {
   int ends_of_input = 0;
   int peer_finishes = 0;
   int drains = 0;
+  // What OnFileTruncated() was told, added up.
+  uint64_t truncated_bytes = 0;
   std::vector<Close> closes;
   // Of the last one.
   uint64_t unsent_bytes = 0;
@@ -82,6 +84,7 @@ struct Server final : Stream::Handler {
     ++drains;
     on_output_drained();
   }
+  void OnFileTruncated(uint64_t bytes) override { truncated_bytes += bytes; }
   void OnClosed(Stream::CloseReason reason, int error,
                 uint64_t unsent) override {
     closes.push_back({reason, error});

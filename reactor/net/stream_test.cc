@@ -1001,6 +1001,26 @@ TEST_P(StreamOwnerTest, GoesWithTheBreak) {
   ExpectGone();
 }
 
+TEST_P(StreamTest, DiscardsInputWhileItSends) {
+  stream().DiscardInput();
+  client_.Write("input that is not read");
+  EXPECT_TRUE(IsIdle());
+  stream().output() += "output";
+  stream().Flush();
+  EXPECT_EQ(ReadUntil(client_, 6), "output");
+  client_.ShutdownWrite();
+  ASSERT_TRUE(RunUntil([&] { return server_.peer_finishes > 0; }));
+  EXPECT_TRUE(IsIdle());
+  EXPECT_EQ(server_.peer_finishes, 1);
+  EXPECT_THAT(server_.inputs, IsEmpty());
+  EXPECT_EQ(server_.ends_of_input, 0);
+  stream().output() += " and more";
+  stream().LingerWhenSent();
+  EXPECT_EQ(ReadUntil(client_, 9), " and more");
+  ASSERT_TRUE(RunUntil([&] { return !server_.closes.empty(); }));
+  EXPECT_THAT(server_.closes, ElementsAre(kFinished));
+}
+
 // Streams within streams.
 
 TEST_P(StreamTest, ReadsLaterIfItIsStartedInsideOfAnotherOnesCallback) {

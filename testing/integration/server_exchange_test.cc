@@ -24,6 +24,7 @@
 #include "httpd/server/exchange_observer.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/http_server.h"
+#include "httpd/server/owned_request.h"
 #include "httpd/server/request.h"
 #include "httpd/server/responder.h"
 #include "httpd/server/response.h"
@@ -68,10 +69,12 @@ class StatusRecorder final : public ExchangeObserver {
     statuses.push_back(record.status);
     targets.emplace_back(record.target);
     durations.push_back(record.duration);
+    clients.push_back(record.client.ToString());
   }
   std::vector<int> statuses;
   std::vector<std::string> targets;
   std::vector<absl::Duration> durations;
+  std::vector<std::string> clients;
 };
 
 // Keeps the streams that it begins until the test finishes them.
@@ -739,6 +742,228 @@ TEST_P(ExchangeTest, HeadOfALargeFixedBodyHasItsLength) {
   const ReceivedResponse head = client.ReadResponse(ExpectBody::kNo);
   EXPECT_EQ(head.Field("Content-Length"), absl::StrCat(1 << 20));
   EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
+// What a review found.
+
+// Writes each piece of the body back.
+class Copier final : public BodyReceiver {
+ public:
+  explicit Copier(StreamsHandler& streams) : streams_(streams) {}
+  void OnBody(absl::string_view bytes) override {
+    if (!streams_.streams.empty()) streams_.streams[0].Write(bytes);
+  }
+  void OnBodyEnd() override { streams_.FinishAll(); }
+
+ private:
+  StreamsHandler& streams_;
+};
+
+TEST_P(ExchangeTest, R19WritingDoesNotRenewTheTimeForABody) {
+  options_.body_timeout = absl::Milliseconds(60);
+  AddHandler("/copy", [this](const Request&, Responder responder) {
+    responder.ReceiveBody(std::make_unique<Copier>(*streams_));
+    streams_->Begin(std::move(responder));
+  });
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/copy", "Content-Length: 1000\r\n"));
+  for (int i = 0; i < 6; ++i) {
+    (void)client.WriteSome("a");
+    ASSERT_TRUE(RunFor(absl::Milliseconds(30)));
+  }
+  EXPECT_EQ(streams_->abandoned, 1);
+}
+
+TEST_P(ExchangeTest, R19PausesDoNotRenewTheTimeForABody) {
+  options_.body_timeout = absl::Milliseconds(60);
+  int abandoned = 0;
+  std::optional<Responder> kept;
+  AddHandler("/up", [&](const Request&, Responder responder) {
+    responder.ReceiveBody(std::make_unique<Copier>(*streams_));
+    responder.OnAbandoned([&] { ++abandoned; });
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/up", "Content-Length: 1000\r\n"));
+  for (int i = 0; i < 10 && abandoned == 0; ++i) {
+    (void)client.WriteSome("a");
+    ASSERT_TRUE(RunFor(absl::Milliseconds(20)));
+    kept->PauseBody();
+    // That takes the handler's time.
+    ASSERT_TRUE(RunFor(absl::Milliseconds(70)));
+    if (i < 2) {
+      EXPECT_EQ(abandoned, 0) << i;
+    }
+    kept->ResumeBody();
+  }
+  EXPECT_EQ(abandoned, 1);
+  kept.reset();
+}
+
+TEST_P(ExchangeTest, AHandlerMayEndOthersWhenTheServerGoes) {
+  // One hub: when one of its clients goes, all do.
+  class Hub final : public Handler, private ResponseStream::Producer {
+   public:
+    void Handle(const Request&, Responder responder) override {
+      streams.push_back(std::move(responder).Stream({}, *this));
+    }
+    std::vector<ResponseStream> streams;
+
+   private:
+    void OnWritable() override {}
+    void OnAbandoned() override { std::exchange(streams, {}).clear(); }
+  };
+  AddRoute({"/hub", {Method::kGet}, std::make_unique<Hub>()});
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(Connect());
+    clients.back().Write("GET /hub HTTP/1.0\r\n\r\n");
+    LetServerWork();
+  }
+  DestroyServer();
+}
+
+TEST_P(ExchangeTest, ALargeResponseGoesBeforeALargeUpload) {
+  options_.max_body_bytes = 20'000'000;
+  AddHandler("/made", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(9'000'000, 'm')});
+  });
+  TestClient client = ConnectTcp();
+  // Reads when everything is sent.
+  client.Write(PostHead("/made", "Content-Length: 12000000\r\n") +
+               std::string(12'000'000, 'a'));
+  EXPECT_EQ(client.ReadResponse().body.size(), 9'000'000u);
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
+}
+
+TEST_P(ExchangeTest, ABodyThatWasNotAskedForIsDiscardedBesideAStream) {
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/stream", absl::StrCat(kExpect, "Content-Length: 900000\r\n")));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(9'000'000, 's'));
+  // More than the kernel buffers, without reading.
+  client.Write(std::string(6'000'000, 'a'));
+  streams_->FinishAll();
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("s\r\n0\r\n\r\n"));
+  EXPECT_EQ(client.error(), 0);
+}
+
+TEST_P(ExchangeTest, A100WaitsForTheHandlerThatDecides) {
+  class Refusing final : public Handler {
+   public:
+    void Handle(const Request&, Responder responder) override {
+      std::move(responder).SendStatus(404);
+    }
+  };
+  Refusing refusing;
+  std::optional<OwnedRequest> asked;
+  std::optional<Responder> kept;
+  AddHandler("/asks", [&](const Request& request, Responder responder) {
+    responder.PauseBody();
+    asked.emplace(request);
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/asks", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Read(client), "");
+  std::move(*kept).HandOn(refusing, asked->request());
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 404"));
+}
+
+TEST_P(ExchangeTest, ATimedOutHalfClosedClientKeepsEarlierResponses) {
+  options_.half_close_timeout = absl::Milliseconds(30);
+  TestClient client = ConnectTcp();
+  client.Write(Get("/1") + Get("/late") + Get("/2"));
+  LetServerWork();
+  client.FinishWriting();
+  const std::string received = client.ReadToEnd();
+  EXPECT_EQ(client.error(), 0);
+  EXPECT_EQ(ParseResponses(received)[0].body, "1");
+  EXPECT_THAT(observer_.statuses, ElementsAre(200, 499));
+}
+
+TEST_P(ExchangeTest, AHalfClosedClientDoesNotEscapeTheHandlersLimit) {
+  options_.half_close_timeout = absl::Seconds(100);
+  options_.handler_timeout = absl::Milliseconds(30);
+  TestClient client = ConnectTcp();
+  client.Write(Get("/late"));
+  client.FinishWriting();
+  EXPECT_EQ(ParseResponses(client.ReadToEnd())[0].status, 503);
+}
+
+TEST_P(ExchangeTest, InterimResponsesDoNotRenewAHandlersTime) {
+  options_.handler_timeout = absl::Milliseconds(60);
+  TestClient client = ConnectTcp();
+  client.Write(Get("/late"));
+  LetServerWork();
+  for (int i = 0; i < 8; ++i) {
+    late_->waiting[0].SendInterim(103, {});
+    ASSERT_TRUE(RunFor(absl::Milliseconds(20)));
+  }
+  EXPECT_TRUE(late_->waiting[0].abandoned());
+  EXPECT_THAT(Read(client), HasSubstr("HTTP/1.1 503"));
+}
+
+TEST_P(ExchangeTest, A100OfTheHandlerIsTheOnlyOne) {
+  AddHandler("/asks", [](const Request&, Responder responder) {
+    responder.SendInterim(100, {});
+    std::move(responder).CollectBody(
+        10, [](std::string body, Responder responder) {
+          std::move(responder).Send({.body = std::move(body)});
+        });
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/asks", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Count(Read(client), "100 Continue"), 1u);
+  client.Write("hello");
+  EXPECT_EQ(client.ReadResponse().body, "hello");
+}
+
+TEST_P(ExchangeTest, AnEmptyLineDoesNotMakeAConnectionBusy) {
+  options_.max_connections = 1;
+  TestClient silent = ConnectTcp();
+  silent.Write("\r\n");
+  LetServerWork();
+  TestClient client = StartToConnectTcp();
+  client.Write(Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+  // Nor does it hold up a drain.
+  client.Write("\r\n");
+  LetServerWork();
+  bool is_drained = false;
+  server().Drain([&] { is_drained = true; });
+  EXPECT_EQ(client.ReadToEnd(), "");
+  client.Close();
+  EXPECT_TRUE(RunUntil([&] { return is_drained; }));
+  DestroyServer();
+}
+
+TEST_P(ExchangeTest, AClientThatIsCutOffAtOnceIsKnown) {
+  AddHandler("/cut", [this](const Request&, Responder responder) {
+    streams_->Begin(std::move(responder));
+    streams_->streams.clear();
+  });
+  TestClient client = ConnectTcp();
+  client.Write("GET /cut HTTP/1.0\r\n\r\n");
+  (void)client.ReadToEnd();
+  EXPECT_THAT(observer_.clients, ElementsAre("127.0.0.1"));
+}
+
+TEST_P(ExchangeTest, AStreamThatTheEndCompletesLingersForKeepAliveClients) {
+  AddHandler("/short", [this](const Request&, Responder responder) {
+    streams_->Begin(std::move(responder));
+    streams_->streams[0].Write("all");
+    streams_->FinishAll();
+  });
+  TestClient client = ConnectTcp();
+  client.Write("GET /short HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  LetServerWork();
+  // The client does not know yet that there is no more.
+  client.Write("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("\r\n\r\nall"));
+  EXPECT_EQ(client.error(), 0);
 }
 
 // Time.
