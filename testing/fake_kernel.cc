@@ -87,12 +87,14 @@ SysResult FakeKernel::Close(int descriptor) {
 }
 
 SysResult FakeKernel::Read(int descriptor, absl::Span<char> buffer) {
+  world_.BeginCall();
   OpenFile* file = Find(descriptor);
   if (file == nullptr) return SysResult::Error(EBADF);
   return Blocking(*file, 0, [&] { return file->Read(buffer); });
 }
 
 SysResult FakeKernel::Write(int descriptor, absl::Span<const char> bytes) {
+  world_.BeginCall();
   OpenFile* file = Find(descriptor);
   if (file == nullptr) return SysResult::Error(EBADF);
   return Blocking(*file, 0, [&] { return file->Write(bytes); });
@@ -174,12 +176,14 @@ SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
   if (events.empty() || timeout < absl::ZeroDuration()) {
     return SysResult::Error(EINVAL);
   }
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   auto* set = FindAs<EpollSet>(epoll, EINVAL, error);
   if (set == nullptr) return error;
+  // Peers act while this waits, and may close the descriptor.
+  const std::shared_ptr<OpenFile> kept = set->shared_from_this();
   const MonotonicTime deadline = world_.time().Now() + timeout;
   set->set_is_waited_on(false);
-  world_.time().RunDue();
   while (true) {
     const size_t count = set->Collect(events);
     if (count > 0 || world_.time().Now() >= deadline) {

@@ -195,9 +195,11 @@ class FakeKernel final : public Kernel {
   // descriptors.
   void InstallReceived(const FileList& files, msghdr& message);
 
-  // Tries until it would not block, or blocking is not wanted.
+  // Tries until it would not block, or blocking is not wanted. Peers act while
+  // it waits: they may close the descriptor, but `file` lives until this
+  // returns, and no longer.
   template <typename Try>
-  SysResult Blocking(const OpenFile& file, int flags, Try attempt);
+  SysResult Blocking(OpenFile& file, int flags, Try attempt);
 
   std::unique_ptr<FakeWorld> own_world_;
   FakeWorld& world_;
@@ -225,18 +227,18 @@ File* FakeKernel::FindAs(int descriptor, int wrong_kind_error,
 }
 
 template <typename Try>
-SysResult FakeKernel::Blocking(const OpenFile& file, int flags, Try attempt) {
-  while (true) {
-    world_.time().RunDue();
-    const SysResult result = attempt();
-    if (!result.would_block() || file.nonblocking() ||
-        (flags & MSG_DONTWAIT) != 0) {
-      return result;
-    }
+SysResult FakeKernel::Blocking(OpenFile& file, int flags, Try attempt) {
+  SysResult result = attempt();
+  if (!result.would_block()) return result;
+  const std::shared_ptr<OpenFile> kept = file.shared_from_this();
+  while (result.would_block() && !file.nonblocking() &&
+         (flags & MSG_DONTWAIT) == 0) {
     if (!world_.Pass(MonotonicTime::Infinite())) {
       return SysResult::Error(EINTR);
     }
+    result = attempt();
   }
+  return result;
 }
 
 }  // namespace pollux

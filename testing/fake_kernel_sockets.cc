@@ -108,6 +108,7 @@ SysResult FakeKernel::Listen(int socket, int backlog) {
 
 SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
                               socklen_t* peer_length, int flags) {
+  world_.BeginCall();
   OpenFile* file = Find(listener);
   if (file == nullptr) return SysResult::Error(EBADF);
   if ((flags & ~kSocketFlags) != 0) return SysResult::Error(EINVAL);
@@ -127,6 +128,7 @@ SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
 
 SysResult FakeKernel::Connect(int socket, const sockaddr* address,
                               socklen_t length) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
@@ -174,6 +176,7 @@ SysResult FakeKernel::GetSockOpt(int socket, int level, int option, void* value,
 }
 
 SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
@@ -182,6 +185,7 @@ SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
 
 SysResult FakeKernel::Send(int socket, absl::Span<const char> bytes,
                            int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;

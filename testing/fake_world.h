@@ -73,6 +73,13 @@ class FakeWorld {
   // what clients still do after the program under test has ended.
   void PassAll(absl::Duration limit);
 
+  // For FakeKernel: a system call begins. Peers act now, before the call looks
+  // at anything, and then only while it waits. A call that a peer makes itself
+  // is part of that peer's turn, so no other peer acts before it.
+  void BeginCall() {
+    if (!time_.is_running()) time_.RunDue();
+  }
+
   // For FakeKernel: time passes until `deadline` or the next thing that
   // happens, whichever is first. False if neither comes.
   bool Pass(MonotonicTime deadline);

@@ -1,7 +1,9 @@
 #include "testing/peer.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -127,6 +129,67 @@ TEST_F(PeerTest, VanishesWithoutAWord) {
   char buffer[1];
   EXPECT_EQ(kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
             EAGAIN);
+}
+
+TEST_F(PeerTest, ActsBeforeACallLooksUpItsDescriptor) {
+  const int listener = listener_.descriptor();
+  peer_.Connect(address_).AwaitText("x").Do([&] { listener_.Close(); });
+  Peer second(world_, "second");
+  second.Connect(address_);
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"x", 1}, 0).value(), 1);
+  EXPECT_EQ(kernel_.Accept4(listener, nullptr, nullptr, SOCK_NONBLOCK).error(),
+            EBADF);
+}
+
+TEST_F(PeerTest, MayCloseADescriptorThatABlockingCallWaitsOn) {
+  const int flags = static_cast<int>(
+      kernel_.Fcntl(listener_.descriptor(), F_GETFL, 0).value());
+  ASSERT_TRUE(
+      kernel_.Fcntl(listener_.descriptor(), F_SETFL, flags & ~O_NONBLOCK).ok());
+  peer_.Wait(absl::Seconds(1))
+      .Do([&] { listener_.Close(); })
+      .Connect(address_)
+      .Send("late");
+  // As in Linux, the call that waits keeps the file.
+  const int socket = Accept();
+  std::string bytes;
+  EXPECT_EQ(Recv(socket, bytes), 4);
+  // Nothing is left of it when the call has returned.
+  Peer second(world_, "second");
+  second.Connect(address_);
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(second.error(), ECONNREFUSED);
+}
+
+TEST_F(PeerTest, MayCloseAnEpollSetThatIsWaitedOn) {
+  const int epoll = kernel_.EpollCreate1(0).descriptor();
+  peer_.Wait(absl::Seconds(1)).Do([&] {
+    EXPECT_TRUE(kernel_.Close(epoll).ok());
+  });
+  epoll_event events[1];
+  EXPECT_EQ(kernel_.EpollPwait2(epoll, events, absl::Seconds(2)).value(), 0);
+}
+
+TEST_F(PeerTest, DoesNotActWithinTheTurnOfAnother) {
+  std::string order;
+  Peer second(world_, "second");
+  second.Connect(address_).AwaitText("x").Do([&] { order += "second "; });
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  peer_
+      .Do([&] {
+        EXPECT_EQ(kernel_.Send(socket, {"x", 1}, 0).value(), 1);
+        char buffer[1];
+        EXPECT_EQ(
+            kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
+            EAGAIN);
+        order += "first ";
+      })
+      .Do([&] { order += "first "; });
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(order, "first first second ");
 }
 
 // The other way round: the host connects to a peer.

@@ -24,8 +24,7 @@ namespace pollux {
 // As an OpenFile: shared by its descriptors, and by messages that it is on its
 // way in; one thread. Failures are the errnos of the man pages; EAGAIN says
 // that a blocking call would wait.
-class SocketFile : public OpenFile,
-                   public std::enable_shared_from_this<SocketFile> {
+class SocketFile : public OpenFile {
  public:
   // Who every process of the fake is: SO_PEERCRED.
   static constexpr ucred kProcess = {.pid = 4711, .uid = 1000, .gid = 1000};

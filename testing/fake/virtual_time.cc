@@ -37,7 +37,9 @@ bool VirtualTime::RunDue() {
   while (!plans_.empty() && plans_.begin()->first.first <= now_) {
     Action action = std::move(plans_.begin()->second);
     plans_.erase(plans_.begin());
+    ++running_;
     action();
+    --running_;
     ran = true;
   }
   return ran;
