@@ -24,6 +24,14 @@ size_t FakeKernel::open_descriptors() const {
                     [](const auto& file) { return file != nullptr; }));
 }
 
+std::vector<int> FakeKernel::OpenDescriptorNumbers() const {
+  std::vector<int> numbers;
+  for (size_t i = 0; i < descriptors_.size(); ++i) {
+    if (descriptors_[i] != nullptr) numbers.push_back(static_cast<int>(i));
+  }
+  return numbers;
+}
+
 OpenFile* FakeKernel::Find(int descriptor) {
   OpenFile* file = FindAny(descriptor);
   return file == nullptr || file->is_path_only() ? nullptr : file;

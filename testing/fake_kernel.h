@@ -66,6 +66,8 @@ class FakeKernel final : public Kernel {
 
   // Open descriptors, but not the three standard ones.
   size_t open_descriptors() const;
+  // Their numbers, in order.
+  std::vector<int> OpenDescriptorNumbers() const;
 
   // Open descriptors that a program which is started would get too.
   size_t inherited_descriptors() const {

@@ -153,7 +153,8 @@ SysResult FaultyKernel::PassWait(SyscallKind kind, int epoll,
         epoll, effect.spurious, events, static_cast<size_t>(result.value()))));
   }
   const MonotonicTime until = world_.time().Now() + effect.late;
-  while (world_.time().Now() < until) (void)world_.Pass(until);
+  while (world_.time().Now() < until && world_.Pass(until)) {
+  }
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "testing/peer.h"
 
 #include <fcntl.h>
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,7 +9,9 @@
 
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -67,9 +70,12 @@ TEST_F(PeerTest, SendsInPiecesOverTime) {
 }
 
 TEST_F(PeerTest, IsToldWhenNobodyListens) {
-  peer_.Connect(*Address::Parse("127.0.0.1:81"));
+  peer_.Connect(*Address::Parse("127.0.0.1:81")).Do([] {});
   world_.PassAll(absl::Seconds(1));
-  EXPECT_TRUE(peer_.done());
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: no connection to 127.0.0.1:81: the connection ended "
+            "(ECONNREFUSED) after nothing");
   EXPECT_EQ(peer_.error(), ECONNREFUSED);
 }
 
@@ -190,6 +196,135 @@ TEST_F(PeerTest, DoesNotActWithinTheTurnOfAnother) {
       .Do([&] { order += "first "; });
   world_.PassAll(absl::ZeroDuration());
   EXPECT_EQ(order, "first first second ");
+}
+
+TEST_F(PeerTest, IsNotDoneIfTheTextItAwaitsNeverCame) {
+  bool went_on = false;
+  peer_.Connect(address_).AwaitText("hello").Do([&] { went_on = true; });
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hell", 4}, 0).value(), 4);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(went_on);
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: \"hello\" was not received: the connection ended after "
+            "\"hell\"");
+}
+
+TEST_F(PeerTest, IsNotDoneIfTheBytesItAwaitsNeverCame) {
+  peer_.Connect(address_).AwaitBytes(5);
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(kernel_.Close(Accept()).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: 5 bytes were not received: the connection ended after "
+            "nothing");
+}
+
+TEST_F(PeerTest, IsNotDoneIfItCouldNotSend) {
+  peer_.Connect(address_).Close().Send("hello");
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: 5 bytes were not sent: the connection ended after nothing");
+}
+
+TEST_F(PeerTest, IsDoneWhenTheTextItAwaitsCameBeforeTheEnd) {
+  peer_.Connect(address_).AwaitText("hello").AwaitBytes(5).AwaitEnd();
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hello", 5}, 0).value(), 5);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(peer_.done()) << peer_.unmet();
+}
+
+class ExpectTextTest : public PeerTest {
+ protected:
+  ExpectTextTest() {
+    world_.set_on_failure(
+        [this](const std::string& failure) { failures_.push_back(failure); });
+  }
+
+  std::vector<std::string> failures_;
+};
+
+TEST_F(ExpectTextTest, HoldsWhenTheTextCame) {
+  peer_.Connect(address_).ExpectText("lo", 2);
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hello hello", 11}, 0).value(), 11);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(peer_.done());
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(ExpectTextTest, FailsTheRunWhenTheConnectionEnds) {
+  bool went_on = false;
+  peer_.Connect(address_).ExpectText("lo", 2).Do([&] { went_on = true; });
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hello", 5}, 0).value(), 5);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  // So that what stops the program is not forgotten.
+  EXPECT_TRUE(went_on);
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(failures_,
+            std::vector<std::string>{"peer: \"lo\" 2 times was not received: "
+                                     "the connection ended after \"hello\""});
+}
+
+TEST_F(ExpectTextTest, FailsTheRunWhenItIsDestroyedBefore) {
+  {
+    Peer peer(world_, "short");
+    peer.Connect(address_).ExpectText("a");
+    world_.PassAll(absl::ZeroDuration());
+  }
+  EXPECT_EQ(failures_,
+            std::vector<std::string>{"short: \"a\" was not received when the "
+                                     "test ended, after nothing"});
+}
+
+TEST(ExpectTextDefaultTest, FailsTheGoogleTestThatRuns) {
+  EXPECT_NONFATAL_FAILURE(
+      {
+        FakeWorld world;
+        Peer peer(world, "peer");
+        peer.Connect(*Address::Parse("127.0.0.1:80")).ExpectText("a");
+        world.PassAll(absl::ZeroDuration());
+      },
+      "peer: \"a\" was not received: the connection ended (ECONNREFUSED) after "
+      "nothing (seed 1)");
+}
+
+TEST_F(PeerTest, MayNotBeDestroyedByItsOwnScript) {
+  auto peer = std::make_unique<Peer>(world_, "hasty");
+  peer->Do([&] { peer.reset(); });
+  EXPECT_DEATH(world_.PassAll(absl::ZeroDuration()),
+               "destroyed by a step of its own script");
+}
+
+TEST_F(PeerTest, StepsWaitForAStepThatLetsTimePass) {
+  std::string order;
+  Peer second(world_, "second");
+  second.Connect(address_).Wait(absl::Seconds(1)).Send("x");
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  peer_.Connect(address_)
+      .Do([&] {
+        std::string bytes;
+        EXPECT_EQ(Recv(socket, bytes), 1);
+        order += "first ";
+      })
+      .Do([&] { order += "second "; });
+  // Ends the connection while the first step waits: something has happened.
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(order, "first second ");
 }
 
 // The other way round: the host connects to a peer.
@@ -369,7 +504,7 @@ TEST_F(ServingPeerTest, SaysWhenItCannotListen) {
   server_.Listen(address_).AwaitText("never").Close();
   world_.PassAll(absl::ZeroDuration());
   EXPECT_EQ(server_.error(), EADDRINUSE);
-  EXPECT_TRUE(server_.done());
+  EXPECT_FALSE(server_.done());
   EXPECT_FALSE(first.done());
 }
 
