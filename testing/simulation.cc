@@ -67,16 +67,17 @@ std::vector<int64_t> ShortLengths(int64_t full) {
 }
 
 // The plans with one fault that a call, the `number`th, could have.
-std::vector<FaultPlan> PlansFor(const SyscallRecord& record, uint64_t number) {
+std::vector<FaultPlan> PlansFor(const LoggedCall& call, uint64_t number) {
+  const SyscallRecord& record = call.record;
   std::vector<FaultPlan> plans;
   const auto add = [&]() -> Fault& {
     Fault& fault = *plans.emplace_back().add_fault();
     fault.set_call(number);
     return fault;
   };
-  for (int error : PossibleErrors(record))
+  for (int error : PossibleErrors(record, call.descriptor))
     add().set_error(ErrorName(error));
-  if (IsTransfer(record.kind)) {
+  if (IsTransfer(record.kind, call.descriptor)) {
     for (int64_t bytes : ShortLengths(record.result.value())) {
       add().set_at_most_bytes(static_cast<uint64_t>(bytes));
     }
@@ -261,7 +262,7 @@ SweepOutcome Sweep(const Simulation::Options& options, Scenario scenario) {
     return outcome.ok();
   };
 
-  std::vector<SyscallRecord> calls;
+  std::vector<LoggedCall> calls;
   (void)RunScenario(options, [&](Simulation& simulation) {
     simulation.LogCalls(&calls);
     scenario(simulation);
@@ -273,9 +274,9 @@ SweepOutcome Sweep(const Simulation::Options& options, Scenario scenario) {
 
   uint64_t number = 0;
   uint64_t left = 0;
-  for (const SyscallRecord& record : calls) {
+  for (const LoggedCall& call : calls) {
     ++number;
-    for (const FaultPlan& plan : PlansFor(record, number)) {
+    for (const FaultPlan& plan : PlansFor(call, number)) {
       ++sweep.runs;
       if (one_plan) continue;
       if (sweep.failures.size() == kMaxFailures) {

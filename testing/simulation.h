@@ -67,7 +67,7 @@ class Simulation final : private SyscallObserver {
   void Run(Reactor& reactor);
 
   // See FaultyKernel::set_log().
-  void LogCalls(std::vector<SyscallRecord>* log) { faulty_.set_log(log); }
+  void LogCalls(std::vector<LoggedCall>* log) { faulty_.set_log(log); }
 
   // Notes that descriptors are open, if any are, and which calls opened them.
   void ExpectNoOpenDescriptors();
