@@ -24,6 +24,11 @@ bool FakeWorld::Pass(MonotonicTime deadline) {
     GetStuck("a wait for ever, and nothing is left to happen");
     return false;
   }
+  if (++waits_in_all_ > options_.max_waits) {
+    GetStuck(absl::StrCat("the run waited more than ", options_.max_waits,
+                          " times"));
+    return false;
+  }
   if (next > end_) {
     GetStuck(absl::StrCat("the run took more than ",
                           absl::FormatDuration(options_.max_time),

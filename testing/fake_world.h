@@ -32,9 +32,11 @@ class FakeWorld {
     // taken for a busy loop.
     uint64_t max_waits_in_place = 10'000;
 
-    // How much virtual time may pass in all. Without a bound, a periodic timer
-    // would hide that nothing else happens any more.
-    absl::Duration max_time = absl::Hours(24 * 30);
+    // How much virtual time may pass in all, and how often something waits for
+    // it. Without a bound, a periodic timer would hide that nothing else
+    // happens any more.
+    absl::Duration max_time = absl::InfiniteDuration();
+    uint64_t max_waits = 10'000'000;
   };
 
   // With the seed that was asked for by --seed or POLLUX_SEED, or 1.
@@ -124,6 +126,7 @@ class FakeWorld {
   MonotonicTime earliest_wait_ = MonotonicTime::Infinite();
   MonotonicTime last_wait_;
   uint64_t waits_in_place_ = 0;
+  uint64_t waits_in_all_ = 0;
 };
 
 }  // namespace pollux

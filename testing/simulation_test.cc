@@ -196,6 +196,23 @@ TEST(SimulationTest, ATimerThatTicksForEverIsFound) {
   EXPECT_THAT(outcome.transcript, HasSubstr("59.000000 epoll_pwait2"));
 }
 
+TEST(FakeWorldTest, WaitsHaveABoundWithoutASimulationToo) {
+  FakeWorld::Options options;
+  options.max_waits = 1000;
+  FakeWorld world(options);
+  FakeKernel kernel(world);
+  auto reactor = *Reactor::Create(kernel);
+  Timer tick(*reactor, [&] { tick.ArmAfter(absl::Seconds(1)); });
+  tick.ArmAfter(absl::Seconds(1));
+  std::string why;
+  world.set_on_stuck([&](const std::string& reason) {
+    why = reason;
+    reactor->Stop();
+  });
+  reactor->Run();
+  EXPECT_EQ(why, "the run waited more than 1000 times");
+}
+
 TEST(SimulationTest, ARunHasABoundOfVirtualTimeByDefault) {
   const Outcome outcome = RunAgain([](Simulation& simulation) {
     auto reactor = *Reactor::Create(simulation.kernel());
