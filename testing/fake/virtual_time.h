@@ -75,6 +75,8 @@ class VirtualTime {
   // Actions that run, one inside another.
   int running_ = 0;
   std::map<std::pair<MonotonicTime, PlanId>, Action> plans_;
+  // When each plan is due.
+  std::map<PlanId, MonotonicTime> due_;
 };
 
 }  // namespace pollux
