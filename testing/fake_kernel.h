@@ -30,6 +30,10 @@ namespace pollux {
 // does, errnos included; //testing:kernel_conformance_test and
 // //testing:kernel_differential_test hold it to that.
 //
+// SIGPIPE, which ends a program that neither ignores nor blocks it, is a
+// failure of the run (FakeWorld::ReportFailure()). What counts is whether this
+// process ignores it (SIG_IGN), or the fake one blocks it (SigProcMask()).
+//
 // Time is virtual: a wait that finds nothing moves the clock to the next thing
 // that happens. Owned by the test, one thread, must outlive what is made on it.
 // Blocking descriptors work too: they let time pass.
@@ -177,6 +181,10 @@ class FakeKernel final : public Kernel {
   SocketFile* FindSocket(int descriptor, SysResult& error) {
     return FindAs<SocketFile>(descriptor, ENOTSOCK, error);
   }
+  static bool IsStream(const OpenFile& file);
+  // What a call that sends returns; a stream whose other end has gone raises
+  // SIGPIPE besides.
+  SysResult AfterSend(bool is_stream, int flags, SysResult result);
   bool HasFreeDescriptor(size_t lowest = kFirstDescriptor) const;
   // With the O_NONBLOCK and O_CLOEXEC of `flags`: sockets, eventfd, timerfd,
   // signalfd and pidfd have them under other names.
@@ -210,6 +218,8 @@ class FakeKernel final : public Kernel {
   ProcessTable processes_{world_.time(), signals_};
   FileTree files_{world_.time()};
   std::vector<std::shared_ptr<OpenFile>> descriptors_;
+  // The free numbers among them, from kFirstDescriptor on.
+  std::set<size_t> free_;
   std::set<int> close_on_exec_;
   std::set<size_t> cpus_ = {0, 1};
   uint64_t bad_descriptor_calls_ = 0;

@@ -184,6 +184,7 @@ SysResult FakeKernel::SendFile(int socket, int file, off_t& offset,
   out->Describe(status);
   const bool takes_bytes = S_ISSOCK(status.st_mode) || S_ISREG(status.st_mode);
   size_t sent = 0;
+  const bool is_stream = IsStream(*out);
   const SysResult last = Blocking(*out, 0, [&] {
     while (sent < count) {
       // Looked at each time: the file may change while a socket is waited for.
@@ -200,6 +201,8 @@ SysResult FakeKernel::SendFile(int socket, int file, off_t& offset,
     }
     return SysResult::Ok();
   });
+  // Also if something was sent before.
+  (void)AfterSend(is_stream, /*flags=*/0, last);
   offset += static_cast<off_t>(sent);
   return last.ok() || sent > 0 ? SysResult::Ok(static_cast<int64_t>(sent))
                                : last;

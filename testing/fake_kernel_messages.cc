@@ -80,7 +80,10 @@ SysResult FakeKernel::SendOne(SocketFile& socket, const msghdr& message,
   }
   const SysResult result = FilesToSend(socket, message, outgoing.files);
   if (!result.ok()) return result;
-  return Blocking(socket, flags, [&] { return socket.SendMessage(outgoing); });
+  const bool is_stream = IsStream(socket);
+  return AfterSend(is_stream, flags, Blocking(socket, flags, [&] {
+                     return socket.SendMessage(outgoing);
+                   }));
 }
 
 void FakeKernel::InstallReceived(const FileList& files, msghdr& message) {

@@ -133,7 +133,10 @@ SysResult FakeKernel::Connect(int socket, const sockaddr* address,
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
   const SysResult result = file->Connect(AddressFrom(address, length));
-  if (file->nonblocking() || result.error() != EINPROGRESS) return result;
+  // A unix listener's backlog is full, or TCP is on its way.
+  const bool waits = result.error() == EINPROGRESS ||
+                     (result.would_block() && IsStream(*file));
+  if (file->nonblocking() || !waits) return result;
   return Blocking(*file, 0, [&] {
     const SysResult again = file->Connect(AddressFrom(address, length));
     return again.error() == EALREADY ? SysResult::Error(EAGAIN) : again;
@@ -189,7 +192,10 @@ SysResult FakeKernel::Send(int socket, absl::Span<const char> bytes,
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
-  return Blocking(*file, flags, [&] { return file->Send(bytes, flags); });
+  const bool is_stream = IsStream(*file);
+  return AfterSend(is_stream, flags, Blocking(*file, flags, [&] {
+                     return file->Send(bytes, flags);
+                   }));
 }
 
 SysResult FakeKernel::Shutdown(int socket, int how) {

@@ -22,6 +22,7 @@
 namespace pollux {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
@@ -297,6 +298,50 @@ TEST(TransfersTest, DatagramsAndValuesAreNeverCut) {
   EXPECT_FALSE(IsTransfer(SyscallKind::kWrite, DescriptorKind::kValues));
   EXPECT_FALSE(IsTransfer(SyscallKind::kRead, DescriptorKind::kValues));
   EXPECT_FALSE(IsTransfer(SyscallKind::kAccept4, DescriptorKind::kStream));
+}
+
+TEST(ArgumentsTest, PathsFailAsPathsDo) {
+  SyscallRecord record;
+  for (SyscallKind kind : {SyscallKind::kBind, SyscallKind::kConnect}) {
+    record.kind = kind;
+    sa_family_t family = AF_INET;
+    record.SetPayload(&family, sizeof(family));
+    EXPECT_THAT(PossibleErrors(record, DescriptorKind::kStream),
+                Not(Contains(ENOENT)));
+    family = AF_UNIX;
+    record.SetPayload(&family, sizeof(family));
+    EXPECT_THAT(PossibleErrors(record, DescriptorKind::kStream),
+                Contains(ENOENT));
+  }
+}
+
+TEST(ArgumentsTest, OnlyWhatMakesAFileNeedsSpace) {
+  for (SyscallKind kind : {SyscallKind::kOpenAt, SyscallKind::kOpenAt2}) {
+    SyscallRecord record;
+    record.kind = kind;
+    record.numbers[1] = O_RDONLY;
+    EXPECT_THAT(PossibleErrors(record, DescriptorKind::kOther),
+                AllOf(Not(Contains(ENOSPC)), Not(Contains(EROFS)),
+                      Not(Contains(EEXIST))));
+    record.numbers[1] = O_WRONLY;
+    EXPECT_THAT(PossibleErrors(record, DescriptorKind::kOther),
+                AllOf(Contains(EROFS), Not(Contains(ENOSPC))));
+    record.numbers[1] = O_WRONLY | O_CREAT;
+    EXPECT_THAT(PossibleErrors(record, DescriptorKind::kOther),
+                AllOf(Contains(ENOSPC), Not(Contains(EEXIST))));
+    record.numbers[1] = O_WRONLY | O_CREAT | O_EXCL;
+    EXPECT_THAT(PossibleErrors(record, DescriptorKind::kOther),
+                Contains(EEXIST));
+  }
+}
+
+TEST(ArgumentsTest, OnlyDatagramsAreTooLong) {
+  SyscallRecord record;
+  record.kind = SyscallKind::kSendMsg;
+  EXPECT_THAT(PossibleErrors(record, DescriptorKind::kStream),
+              Not(Contains(EMSGSIZE)));
+  EXPECT_THAT(PossibleErrors(record, DescriptorKind::kDatagram),
+              Contains(EMSGSIZE));
 }
 
 TEST(TransfersTest, WritesFailAsWhatTheyAreMadeOnDoes) {

@@ -166,6 +166,18 @@ TEST_F(FaultyKernelTest, CutsAStreamThatHasTheNumberOfADatagramSocket) {
   EXPECT_EQ(kernel.Send(pair[0], {"hello", 5}, 0).value(), 1);
 }
 
+TEST_F(FaultyKernelTest, ForgetsWhatANumberStoodFor) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "write" at_most_bytes: 3 })"));
+  const int event = kernel.EventFd(0, EFD_NONBLOCK).descriptor();
+  EXPECT_TRUE(kernel.Close(event).ok());
+  // Comes from elsewhere, as with a message.
+  const int file =
+      fake_.OpenAt(AT_FDCWD, "/file", O_WRONLY | O_CREAT, 0600).descriptor();
+  EXPECT_EQ(file, event);
+  EXPECT_EQ(kernel.Write(file, {"hello", 5}).value(), 3);
+}
+
 TEST_F(FaultyKernelTest, TwoFaultsAtOneCallBothHappen) {
   FaultyKernel kernel(fake_, world_,
                       Plan(R"(fault { kind: "epoll_pwait2" spurious: 0 }

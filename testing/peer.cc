@@ -247,7 +247,9 @@ Peer& Peer::Reset() {
 Peer& Peer::Vanish() {
   StopReading();
   return Do([this] {
-    if (socket_ != nullptr) socket_->RemoveWatcher(script_);
+    if (socket_ == nullptr) return;
+    socket_->RemoveWatcher(script_);
+    socket_->CutOff();
   });
 }
 

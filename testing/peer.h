@@ -112,8 +112,10 @@ class Peer final {
   Peer& Close();
   // An RST.
   Peer& Reset();
-  // Says nothing more and reads nothing more, and is never heard of again: a
-  // cable that was cut.
+  // Sends nothing more and acknowledges nothing more: a cable that was cut. The
+  // program learns it from TCP's timers (ETIMEDOUT): 924.6 s after it has sent
+  // something, or TCP_USER_TIMEOUT, or when keep-alive probes fail
+  // (SO_KEEPALIVE).
   Peer& Vanish();
   Peer& Do(absl::AnyInvocable<void()> action);
 

@@ -130,11 +130,18 @@ TEST_F(PeerTest, VanishesWithoutAWord) {
   world_.PassAll(absl::ZeroDuration());
   const int socket = Accept();
   EXPECT_EQ(kernel_.Send(socket, {"anybody?", 8}, 0).value(), 8);
-  world_.PassAll(absl::Hours(1));
+  const auto pass = [this](absl::Duration time) {
+    world_.time().After(time, [] {});
+    world_.PassAll(time);
+  };
+  pass(absl::Minutes(15));
   EXPECT_EQ(peer_.received(), "");
   char buffer[1];
   EXPECT_EQ(kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
             EAGAIN);
+  pass(absl::Minutes(1));
+  EXPECT_EQ(kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
+            ETIMEDOUT);
 }
 
 TEST_F(PeerTest, ActsBeforeACallLooksUpItsDescriptor) {
