@@ -318,6 +318,26 @@ TEST_F(CutConnectionTest, KeepAliveWithAUserTimeoutEndsAtTheNextProbe) {
   EXPECT_EQ(WaitForEvent(EPOLLIN), absl::Seconds(80));
 }
 
+TEST_F(CutConnectionTest, KeepAliveLeavesItToWhatIsSentAgain) {
+  Set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  Set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  Set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  Set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  Cut();
+  EXPECT_EQ(Send("anybody?").value(), 8);
+  EXPECT_EQ(WaitForEvent(EPOLLIN), absl::Milliseconds(924'600));
+}
+
+TEST_F(CutConnectionTest, WhatAResetThrowsAwayIsNotAcknowledged) {
+  peer_.StopReading();
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(Send(std::string(1 << 20, 'x')).value(), 128 * 1024);
+  EXPECT_EQ(Info().tcpi_bytes_acked, 64u * 1024);
+  peer_.Reset();
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(Info().tcpi_bytes_acked, 64u * 1024);
+}
+
 TEST_F(CutConnectionTest, WhatIsLostIsNotAcknowledged) {
   EXPECT_EQ(Send("hello").value(), 5);
   EXPECT_EQ(Info().tcpi_bytes_acked, 5u);

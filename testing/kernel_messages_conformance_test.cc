@@ -759,6 +759,10 @@ TEST_P(KernelMessagesConformanceTest, WhatWaitsForAReaderHasNotArrived) {
             Ok());
   EXPECT_LT(info.tcpi_bytes_acked, total);
   EXPECT_GT(info.tcpi_bytes_acked, 1000u);
+  EXPECT_EQ(kernel().GetSockOpt(server, IPPROTO_TCP, TCP_INFO, &info, &length),
+            Ok());
+  EXPECT_LT(info.tcpi_bytes_received, total);
+  EXPECT_GT(info.tcpi_bytes_received, 1000u);
   Drain(server, total);
   Say(server, "a");
   EXPECT_EQ(Hear(client), "a");

@@ -185,6 +185,26 @@ TEST_F(PeerTest, MayCloseAnEpollSetThatIsWaitedOn) {
   EXPECT_EQ(kernel_.EpollPwait2(epoll, events, absl::Seconds(2)).value(), 0);
 }
 
+TEST_F(PeerTest, MayCloseASocketThatReceivesSeveralMessages) {
+  peer_.Connect(address_)
+      .Wait(absl::Seconds(1))
+      .Send("a")
+      .Wait(absl::Seconds(1));
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  peer_.Do([&] { EXPECT_TRUE(kernel_.Close(socket).ok()); }).Send("b");
+  std::array<char, 8> bytes;
+  iovec piece = {.iov_base = bytes.data(), .iov_len = bytes.size()};
+  std::array<mmsghdr, 2> messages = {};
+  for (mmsghdr& message : messages) {
+    message.msg_hdr.msg_iov = &piece;
+    message.msg_hdr.msg_iovlen = 1;
+  }
+  EXPECT_EQ(
+      kernel_.RecvMMsg(socket, absl::MakeSpan(messages), /*flags=*/0).value(),
+      2);
+}
+
 TEST_F(PeerTest, DoesNotActWithinTheTurnOfAnother) {
   std::string order;
   Peer second(world_, "second");
@@ -237,6 +257,16 @@ TEST_F(PeerTest, IsNotDoneIfItCouldNotSend) {
   EXPECT_FALSE(peer_.done());
   EXPECT_EQ(peer_.unmet(),
             "peer: 5 bytes were not sent: the connection ended after nothing");
+}
+
+TEST_F(PeerTest, TheFirstUnmetStepIsTold) {
+  peer_.Connect(address_).AwaitText("a").Close().Send("b").AwaitText("c");
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(kernel_.Close(Accept()).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: \"a\" was not received: the connection ended after "
+            "nothing");
 }
 
 TEST_F(PeerTest, IsDoneWhenTheTextItAwaitsCameBeforeTheEnd) {

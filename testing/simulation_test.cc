@@ -81,6 +81,7 @@ TEST(SimulationTest, ASecondCloseIsFound) {
     const int epoll = kernel.EpollCreate1(0).descriptor();
     (void)kernel.Close(epoll);
     (void)kernel.Close(epoll);
+    (void)kernel.Close(-1);
   });
   EXPECT_THAT(outcome.failures,
               ElementsAre("call 3 was made on a descriptor that was not open: "
