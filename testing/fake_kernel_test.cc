@@ -414,6 +414,20 @@ TEST_F(DeferredAcceptTest, AConnectionThatIsResetNeverComes) {
   EXPECT_EQ(AcceptError(), EAGAIN);
 }
 
+TEST_F(DeferredAcceptTest, AConnectionThatIsResetLeavesTheBacklog) {
+  listener_ = *Socket::Listen(
+      kernel_, address_, {.backlog = 1, .defer_accept = absl::Seconds(60)});
+  for (int i = 0; i < 5; ++i) {
+    Peer client(world_, "hasty");
+    client.Connect(address_).Reset();
+    world_.PassAll(absl::ZeroDuration());
+    EXPECT_TRUE(client.done()) << client.unmet();
+  }
+  client_.Connect(address_).Send("x");
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(AcceptError(), 0);
+}
+
 TEST_F(DeferredAcceptTest, AListenerThatGoesAnswersTheFirstBytesWithAReset) {
   Listen(/*seconds=*/1);
   listener_.Close();
@@ -422,6 +436,52 @@ TEST_F(DeferredAcceptTest, AListenerThatGoesAnswersTheFirstBytesWithAReset) {
   client_.Send("x");
   world_.PassAll(absl::ZeroDuration());
   EXPECT_EQ(client_.error(), ECONNRESET);
+}
+
+// How many bytes, or datagrams of 1,000 bytes, a socket takes until it has to
+// wait.
+size_t Fill(Kernel& kernel, int socket) {
+  const std::string bytes(1'000, 'x');
+  size_t count = 0;
+  while (kernel.Send(socket, bytes, MSG_NOSIGNAL).ok()) ++count;
+  return count;
+}
+
+TEST(BufferSizeTest, OfAUnixSocketIsItsOwn) {
+  for (int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    FakeKernel kernel;
+    std::array<int, 2> pair;
+    ASSERT_TRUE(kernel.SocketPair(AF_UNIX, type | SOCK_NONBLOCK, 0, pair).ok());
+    const int bytes = 4'000;
+    EXPECT_TRUE(
+        kernel.SetSockOpt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes))
+            .ok());
+    // A datagram takes 1,768 bytes, and the last may go beyond.
+    EXPECT_EQ(Fill(kernel, pair[0]), type == SOCK_STREAM ? 8u : 5u);
+    EXPECT_GT(Fill(kernel, pair[1]), 5u);
+  }
+}
+
+TEST(BufferSizeTest, OfADatagramSocketIsTheReceivers) {
+  FakeKernel kernel;
+  const Address address = *Address::Parse("127.0.0.1:53");
+  const int receiver =
+      kernel.Socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0).descriptor();
+  EXPECT_TRUE(kernel.Bind(receiver, address.data(), address.length()).ok());
+  const int bytes = 4'000;
+  EXPECT_TRUE(
+      kernel.SetSockOpt(receiver, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes))
+          .ok());
+  const int sender = kernel.Socket(AF_INET, SOCK_DGRAM, 0).descriptor();
+  EXPECT_TRUE(kernel.Connect(sender, address.data(), address.length()).ok());
+  const std::string datagram(1'000, 'x');
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(kernel.Send(sender, datagram, 0).ok());
+  }
+  int received = 0;
+  std::array<char, 1'000> buffer;
+  while (kernel.Recv(receiver, absl::MakeSpan(buffer), 0).ok()) ++received;
+  EXPECT_EQ(received, 5);
 }
 
 // A unix listener with room for one connection, which has come.

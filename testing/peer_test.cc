@@ -186,13 +186,14 @@ TEST_F(PeerTest, MayCloseAnEpollSetThatIsWaitedOn) {
 }
 
 TEST_F(PeerTest, MayCloseASocketThatReceivesSeveralMessages) {
-  peer_.Connect(address_)
-      .Wait(absl::Seconds(1))
-      .Send("a")
-      .Wait(absl::Seconds(1));
+  peer_.Connect(address_);
   world_.PassAll(absl::ZeroDuration());
   const int socket = Accept();
-  peer_.Do([&] { EXPECT_TRUE(kernel_.Close(socket).ok()); }).Send("b");
+  peer_.Wait(absl::Seconds(1))
+      .Do([&] { EXPECT_TRUE(kernel_.Close(socket).ok()); })
+      .Send("a")
+      .Wait(absl::Seconds(1))
+      .Send("b");
   std::array<char, 8> bytes;
   iovec piece = {.iov_base = bytes.data(), .iov_len = bytes.size()};
   std::array<mmsghdr, 2> messages = {};

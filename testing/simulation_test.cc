@@ -19,6 +19,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/log/log.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "reactor/reactor.h"
 #include "reactor/timer.h"
 #include "testing/fake_kernel.h"
@@ -102,6 +103,20 @@ TEST(SimulationTest, AWaitForEverIsFound) {
   const Outcome outcome = RunAgain([](Simulation& simulation) {
     auto reactor = *Reactor::Create(simulation.kernel());
     simulation.Run(*reactor);
+  });
+  EXPECT_THAT(outcome.failures,
+              ElementsAre("a wait for ever, and nothing is left to happen"));
+}
+
+TEST(SimulationTest, WhatGoesOnAndOnIsToldOnce) {
+  const Outcome outcome = RunAgain([](Simulation& simulation) {
+    const int event = simulation.kernel().EventFd(0, 0).descriptor();
+    std::array<char, 8> bytes;
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(simulation.kernel().Read(event, absl::MakeSpan(bytes)).error(),
+                EINTR);
+    }
+    (void)simulation.kernel().Close(event);
   });
   EXPECT_THAT(outcome.failures,
               ElementsAre("a wait for ever, and nothing is left to happen"));
