@@ -26,8 +26,9 @@ void* AllocateAligned(size_t size, std::align_val_t alignment) {
   return memory;
 }
 
-// Makes a use of an object after its end, by its own callback say, fail at once
-// and in each run: 0xdd is part of no address, small number or text.
+// Makes a use after free, for example by a callback that destroyed its own
+// object, fail at once and in every run: 0xdd is part of no address, small
+// number or text.
 void Poison([[maybe_unused]] void* memory) {
 #ifndef __SANITIZE_ADDRESS__
   constexpr int kGone = 0xdd;

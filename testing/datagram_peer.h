@@ -26,8 +26,7 @@ namespace pollux {
 // the script says otherwise. As a Peer, it acts between the calls of the
 // program under test and uses no descriptor.
 //
-// A step that cannot do what it says is left behind, and done() is false for
-// ever.
+// A step that fails is skipped, and done() then stays false.
 //
 // Owned by the test; one thread; must not outlive its world, nor be destroyed
 // by one of its own steps (a check ends the process). The script may grow while
@@ -68,8 +67,7 @@ class DatagramPeer final {
   // What came of it.
 
   const std::string& name() const { return name_; }
-  // Whether the script has come to its end, and each step has done what it
-  // says.
+  // Whether the script has ended and every step has succeeded.
   bool done() const { return script_.done() && !has_unmet_; }
   // In the order of their coming. A view until the next one comes.
   const std::vector<Received>& received() const { return received_; }

@@ -1,4 +1,5 @@
-// A test that fails: shows to run_report_test.sh what is printed then.
+// A test that fails on purpose, so that run_report_test.sh can check the
+// output.
 #include <gtest/gtest.h>
 
 #include <iostream>

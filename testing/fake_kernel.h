@@ -182,8 +182,8 @@ class FakeKernel final : public Kernel {
     return FindAs<SocketFile>(descriptor, ENOTSOCK, error);
   }
   static bool IsStream(const OpenFile& file);
-  // What a call that sends returns; a stream whose other end has gone raises
-  // SIGPIPE besides.
+  // Returns `result`. If a stream's peer is gone (EPIPE), raises SIGPIPE first,
+  // unless `flags` has MSG_NOSIGNAL.
   SysResult AfterSend(bool is_stream, int flags, SysResult result);
   bool HasFreeDescriptor(size_t lowest = kFirstDescriptor) const;
   // With the O_NONBLOCK and O_CLOEXEC of `flags`: sockets, eventfd, timerfd,

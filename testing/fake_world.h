@@ -108,7 +108,7 @@ class FakeWorld {
   // For FakeKernel: a wait is about to return.
   void NoteWaitReturns();
 
-  // For who counts what a program does: the run cannot go on.
+  // For observers of the program's calls: the run cannot go on.
   void GetStuck(const std::string& reason);
 
  private:

@@ -11,7 +11,7 @@
 
 namespace pollux {
 
-// What a call's descriptor stands for, as far as its failures depend on that.
+// The kinds of descriptors whose calls fail in different ways.
 enum class DescriptorKind : uint8_t {
   // Not known, or none of the others.
   kOther,
@@ -27,7 +27,7 @@ enum class DescriptorKind : uint8_t {
 // bug of the caller can bring about (EBADF, EFAULT, EINVAL, ENOTSOCK ...), and
 // a few that Linux returns besides; fault_menu_test has the lists and the
 // reasons. The arguments count: epoll_ctl fails in other ways when it adds than
-// when it removes. So does what the call is made on.
+// when it removes. So does the kind of the descriptor.
 std::vector<int> PossibleErrors(const SyscallRecord& record,
                                 DescriptorKind descriptor);
 

@@ -1,4 +1,4 @@
-// The faults of each call against what its manual page lists.
+// Compares the faults of each call with the errnos that its manual page lists.
 #include "testing/fault_menu.h"
 
 #include <fcntl.h>
@@ -31,7 +31,8 @@ using ::testing::UnorderedElementsAre;
 
 using Names = std::set<std::string>;
 
-// What pages say, by page and "lists" or "mentions": see read_man_pages.py.
+// The errnos in the pages, by page and "lists" or "mentions": see
+// read_man_pages.py.
 class Pages {
  public:
   Pages() {
@@ -102,8 +103,8 @@ CallPages PagesOf(SyscallKind kind) {
   }
 }
 
-// What only a program's mistake brings about, on any call: a fault that no
-// program has to withstand.
+// Errnos that only a bug of the program causes, on any call. No program has to
+// withstand them.
 const Names& Mistakes() {
   static const auto& names = *new Names{
       "EBADF",        "EFAULT",          "EINVAL",      "ENOTSOCK",

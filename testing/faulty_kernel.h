@@ -17,7 +17,7 @@
 
 namespace pollux {
 
-// A call that was made, and what it was made on.
+// A call that was made, and the kind of its descriptor.
 struct LoggedCall {
   SyscallRecord record;
   DescriptorKind descriptor = DescriptorKind::kOther;
@@ -66,7 +66,7 @@ class FaultyKernel final : public InterceptingKernel {
     SyscallKind kind = SyscallKind::kClose;
     uint64_t first = 0;
     uint64_t times = 1;
-    // What the fault does not say is 0, or false.
+    // Fields that the fault does not set are 0 or false.
     int error = 0;
     size_t at_most_bytes = 0;
     bool is_spurious = false;
@@ -88,7 +88,8 @@ class FaultyKernel final : public InterceptingKernel {
   Effect Next(const SyscallRecord& call);
   void NoteFault(const SyscallRecord& record);
   void ForgetWatched(int descriptor);
-  // What the call's descriptor stands for; notes what it has opened.
+  // Returns the kind of a descriptor. NoteOpened() learns the kinds of those
+  // that a call has opened.
   DescriptorKind KindOf(int64_t descriptor) const;
   void NoteOpened(const SyscallRecord& record);
   bool AddByChance(const SyscallRecord& record, Effect& effect);
@@ -110,7 +111,7 @@ class FaultyKernel final : public InterceptingKernel {
   uint64_t first_fault_ = 0;
   int first_fault_descriptor_ = -1;
   std::array<uint64_t, kSyscallKinds> calls_by_kind_{};
-  // What is open, where it is not kOther.
+  // The kinds of open descriptors that are not kOther.
   std::map<int64_t, DescriptorKind> kinds_;
   // What is watched, for spurious events: by epoll set and descriptor.
   std::map<std::pair<int, int>, epoll_event> watched_;

@@ -32,7 +32,7 @@ std::string TimesText(absl::string_view text, size_t times) {
                       times == 1 ? "" : absl::StrCat(" ", times, " times"));
 }
 
-// The last of what was received, as far as a message shows it.
+// Returns the end of `received`, short enough for a message.
 std::string LastOf(absl::string_view received) {
   constexpr size_t kShownBytes = 200;
   if (received.empty()) return "nothing";

@@ -37,9 +37,9 @@ namespace pollux {
 // acts between the calls of the program under test, never inside of one, and is
 // not part of any FakeKernel: it uses no descriptor, and no fault hits it.
 //
-// A script never stops in the middle: a step that cannot do what it says, since
-// the connection has ended say, is left behind, and the next one begins. Then
-// done() is false for ever, and unmet() says which step it was.
+// A script never stops in the middle: a step that fails, for example because
+// the connection has ended, is skipped, and the next one begins. done() then
+// stays false, and unmet() names the first such step.
 //
 // Owned by the test; one thread; must not outlive its world, nor be destroyed
 // by one of its own steps (a check ends the process). The script may grow while
@@ -122,10 +122,9 @@ class Peer final {
   // What came of it.
 
   const std::string& name() const { return name_; }
-  // Whether the script has come to its end, and each step has done what it
-  // says.
+  // Whether the script has ended and every step has succeeded.
   bool done() const { return script_.done() && unmet_.empty(); }
-  // The first step that could not do what it says, and why: "client: \"a\" was
+  // The first step that failed, and the reason: "client: \"a\" was
   // not received: the connection ended (ECONNRESET) after \"b\"". Empty if
   // there was none.
   const std::string& unmet() const { return unmet_; }
@@ -146,7 +145,7 @@ class Peer final {
   void ReadNextPortion();
   bool SendRest(std::string& rest);
   bool HasText(absl::string_view text, size_t times) const;
-  // Notes what the step that is now over should have done.
+  // Notes that the current step has failed: `what` did not happen.
   void NoteUnmet(absl::string_view what);
   std::string Explained(absl::string_view what) const;
   void Hang(bool with_reset);

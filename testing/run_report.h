@@ -11,8 +11,8 @@
 namespace pollux {
 
 // While it lives, prints how to repeat the run, and the run's last calls, when
-// the process crashes, fails a CHECK or is told to end (SIGTERM, as Bazel sends
-// when a test takes too long), and when a GoogleTest assertion fails. Whatever
+// the process crashes, fails a CHECK or gets SIGTERM (which Bazel sends when a
+// test takes too long), and when a GoogleTest assertion fails. Whatever
 // the process would have done then, it still does.
 //
 // Owned by a run; one thread. The last one that was made is printed.

@@ -1,4 +1,5 @@
-// What the person who starts a test asks of its runs.
+// The seed and the fault plan that the command line or the environment
+// requests.
 #ifndef POLLUX_TESTING_RUN_REQUEST_H_
 #define POLLUX_TESTING_RUN_REQUEST_H_
 

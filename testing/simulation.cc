@@ -33,7 +33,7 @@ FakeWorld::Options WorldOptions(const Simulation::Options& options) {
   return world;
 }
 
-// `options` with what this process was asked for.
+// Returns `options` with the seed and the plan that this process was asked for.
 Simulation::Options Requested(Simulation::Options options) {
   options.seed = RequestedSeed().value_or(options.seed);
   const std::optional<std::string> plan = RequestedPlan();

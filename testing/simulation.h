@@ -39,7 +39,7 @@ class Simulation final : private SyscallObserver {
     FakeKernel::Options host;
     // Calls whose lines a failure shows.
     size_t transcript_lines = 100;
-    // What a run may take at most; one that takes more has failed.
+    // The bounds of a run. A run that exceeds one has failed.
     absl::Duration max_time = absl::Hours(24);
     uint64_t max_calls = 1'000'000;
   };

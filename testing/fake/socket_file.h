@@ -22,8 +22,8 @@
 
 namespace pollux {
 
-// Copies as much of an option's value as there is room for, and says how much
-// that was.
+// Copies as much of an option's value as fits into `value`, and sets `*length`
+// to the number of bytes copied.
 template <typename T>
 SysResult CopyOption(const T& option, void* value, socklen_t* length) {
   *length = std::min<socklen_t>(*length, sizeof(option));
@@ -113,7 +113,7 @@ class SocketFile : public OpenFile {
 
   SocketFile(int family, int type) : family_(family), type_(type) {}
 
-  // What a socket's buffers hold without SO_SNDBUF and SO_RCVBUF.
+  // The sizes of the buffers without SO_SNDBUF and SO_RCVBUF.
   virtual BufferBytes DefaultBufferBytes() const = 0;
 
   // The options of IPPROTO_TCP.

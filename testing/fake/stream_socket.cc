@@ -654,7 +654,7 @@ void StreamSocket::PlanKeepAlive() {
   }
   keep_alive_plan_ = network_.time().At(last_heard_ + silence, [this] {
     keep_alive_plan_ = 0;
-    // What is sent again asks, too.
+    // Retransmissions probe the peer, too, and have a limit of their own.
     if (retransmission_ == 0) GiveUp();
   });
 }

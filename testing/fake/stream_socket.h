@@ -114,7 +114,8 @@ class StreamSocket final : public SocketFile {
 
   tcp_info Info() const;
 
-  // What one direction of a connection holds until the sender has to wait.
+  // How many bytes one direction of a connection holds before the sender has to
+  // wait.
   size_t buffer_bytes() const;
   // What this socket has sent and the other end's program has not read, or its
   // TCP has not acknowledged.
@@ -143,7 +144,7 @@ class StreamSocket final : public SocketFile {
   // It is to be accepted now.
   void EndDeferral();
   void Admit(StreamSocket& connection);
-  // Returns what has been put off, which is in no queue any more.
+  // Removes and returns a deferred connection.
   std::shared_ptr<StreamSocket> TakeDeferred(const StreamSocket& connection);
 
   void BecomeCutOff(size_t unacknowledged_bytes);
@@ -196,7 +197,7 @@ class StreamSocket final : public SocketFile {
 
   // TCP.
   TcpOptions tcp_;
-  // What was sent and will be, or was, acknowledged; and what has come.
+  // Bytes sent that are acknowledged or under way, and bytes that have arrived.
   uint64_t sent_bytes_ = 0;
   uint64_t arrived_bytes_ = 0;
   bool has_connected_ = false;
