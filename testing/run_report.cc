@@ -33,7 +33,7 @@ void Write(absl::string_view text) {
   }
 }
 
-void OnSignal(int signal) {
+void OnSignal(int signal, siginfo_t* info, void*) {
   // Another fault while this prints ends the process, and so does a lock that
   // the crash left locked.
   constexpr unsigned kMostSeconds = 10;
@@ -43,9 +43,9 @@ void OnSignal(int signal) {
   ::alarm(kMostSeconds);
   if (RunReport* report = current_report.load()) report->Print();
   ::alarm(0);
-  // The others come again by themselves: the instruction is repeated, and
-  // abort() insists.
-  if (signal == SIGTERM) ::raise(signal);
+  // A fault happens again, for its instruction is repeated. A signal that was
+  // sent does not.
+  if (info->si_code <= 0) ::raise(signal);
 }
 
 // A sanitizer ends the process without a signal.
@@ -65,8 +65,8 @@ bool InstallHandlers() {
     ::sigaltstack(&own, nullptr);
   }
   struct sigaction action = {};
-  action.sa_handler = OnSignal;
-  action.sa_flags = SA_ONSTACK;
+  action.sa_sigaction = OnSignal;
+  action.sa_flags = SA_ONSTACK | SA_SIGINFO;
   for (size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], &action, &former_actions[i]);
   }

@@ -12,8 +12,9 @@ namespace pollux {
 
 // While it lives, prints how to repeat the run, and the run's last calls, when
 // the process crashes, fails a CHECK or gets SIGTERM (which Bazel sends when a
-// test takes too long), and when a GoogleTest assertion fails. Whatever
-// the process would have done then, it still does.
+// test takes too long), and when a GoogleTest assertion fails. The process then
+// goes on or ends as it would have done otherwise. What UBSan finds in a build
+// with both sanitizers ends the process unreported.
 //
 // Owned by a run; one thread. The last one that was made is printed.
 class RunReport final : private testing::EmptyTestEventListener {

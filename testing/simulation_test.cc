@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -323,10 +324,18 @@ auto ItsReport() {
 
 TEST(RunReportTest, ACrashPrintsHowToRunAgain) {
   EXPECT_DEATH(RunTo([] {
-                 volatile int* volatile nowhere = nullptr;
-                 *nowhere = 1;
+                 // Unlike a null pointer, nothing that a sanitizer finds first.
+                 void* page = ::mmap(nullptr, /*length=*/1, PROT_NONE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                 *static_cast<volatile char*>(page) = 1;
                }),
                ItsReport());
+}
+
+TEST(RunReportTest, ASignalThatIsSentEndsTheProcessAllTheSame) {
+  for (int signal : {SIGSEGV, SIGABRT}) {
+    EXPECT_DEATH(RunTo([signal] { ::raise(signal); }), ItsReport());
+  }
 }
 
 TEST(RunReportTest, AFailedCheckPrintsHowToRunAgain) {
