@@ -258,8 +258,9 @@ SysResult InterceptingKernel::Close(int descriptor) {
 SysResult InterceptingKernel::Read(int descriptor, absl::Span<char> buffer) {
   return Pass(SyscallKind::kRead,
               {descriptor, static_cast<int64_t>(buffer.size())},
-              [&](SyscallRecord& record, size_t) {
-                const SysResult result = kernel_.Read(descriptor, buffer);
+              [&](SyscallRecord& record, size_t most) {
+                const SysResult result =
+                    kernel_.Read(descriptor, buffer.subspan(0, most));
                 record.SetPayload(buffer.data(), Moved(result));
                 return result;
               });
@@ -269,8 +270,9 @@ SysResult InterceptingKernel::Write(int descriptor,
                                     absl::Span<const char> bytes) {
   return Pass(SyscallKind::kWrite,
               {descriptor, static_cast<int64_t>(bytes.size())},
-              [&](SyscallRecord& record, size_t) {
-                const SysResult result = kernel_.Write(descriptor, bytes);
+              [&](SyscallRecord& record, size_t most) {
+                const SysResult result =
+                    kernel_.Write(descriptor, bytes.subspan(0, most));
                 record.SetPayload(bytes.data(), Moved(result));
                 return result;
               });

@@ -1,6 +1,9 @@
 #include "testing/allocation_counter.h"
 
+#include <malloc.h>
+
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace pollux {
@@ -23,9 +26,20 @@ void* AllocateAligned(size_t size, std::align_val_t alignment) {
   return memory;
 }
 
+// Makes a use after free, for example by a callback that destroyed its own
+// object, fail at once and in every run: 0xdd is part of no address, small
+// number or text.
+void Poison([[maybe_unused]] void* memory) {
+#ifndef __SANITIZE_ADDRESS__
+  constexpr int kGone = 0xdd;
+  std::memset(memory, kGone, ::malloc_usable_size(memory));
+#endif
+}
+
 void Free(void* memory) {
   if (memory == nullptr) return;
   ++counts.deallocations;
+  Poison(memory);
   std::free(memory);
 }
 

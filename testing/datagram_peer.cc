@@ -52,7 +52,9 @@ DatagramPeer& DatagramPeer::SendTo(const Address& to, std::string bytes) {
 
 DatagramPeer& DatagramPeer::Reply(std::string bytes) {
   script_.Then([this, bytes = std::move(bytes)] {
-    return received_.empty() || TryToSend(received_.back().sender, bytes);
+    if (!received_.empty()) return TryToSend(received_.back().sender, bytes);
+    has_unmet_ = true;
+    return true;
   });
   return *this;
 }
@@ -64,7 +66,10 @@ DatagramPeer& DatagramPeer::Wait(absl::Duration time) {
 
 DatagramPeer& DatagramPeer::Await(size_t count) {
   script_.Then([this, count] {
-    return received_.size() >= count || socket_ == nullptr;
+    if (received_.size() >= count) return true;
+    if (socket_ != nullptr) return false;
+    has_unmet_ = true;
+    return true;
   });
   return *this;
 }
@@ -93,7 +98,10 @@ DatagramPeer& DatagramPeer::Do(absl::AnyInvocable<void()> action) {
 }
 
 bool DatagramPeer::TryToSend(const Address& to, const std::string& bytes) {
-  if (socket_ == nullptr) return true;
+  if (socket_ == nullptr) {
+    has_unmet_ = true;
+    return true;
+  }
   const iovec piece = {.iov_base = const_cast<char*>(bytes.data()),
                        .iov_len = bytes.size()};
   OutgoingMessage message;
@@ -101,7 +109,10 @@ bool DatagramPeer::TryToSend(const Address& to, const std::string& bytes) {
   message.to = &to;
   const SysResult result = socket_->SendMessage(message);
   if (result.would_block()) return false;
-  if (!result.ok()) error_ = result.error();
+  if (!result.ok()) {
+    error_ = result.error();
+    has_unmet_ = true;
+  }
   return true;
 }
 

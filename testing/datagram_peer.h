@@ -26,8 +26,11 @@ namespace pollux {
 // the script says otherwise. As a Peer, it acts between the calls of the
 // program under test and uses no descriptor.
 //
-// Owned by the test; one thread; must not outlive its world. The script may
-// grow while it runs. Nothing fails: what went wrong is in error().
+// A step that fails is skipped, and done() then stays false.
+//
+// Owned by the test; one thread; must not outlive its world, nor be destroyed
+// by one of its own steps (a check ends the process). The script may grow while
+// it runs.
 class DatagramPeer final {
  public:
   struct Received {
@@ -44,14 +47,14 @@ class DatagramPeer final {
 
   Address address() const;
 
-  // The script. Each step begins when the one before is done.
+  // The script. Each step begins when the one before is over.
 
-  // Done when it is sent, or refused.
+  // Over when it is sent; unmet if it is refused.
   DatagramPeer& SendTo(const Address& to, std::string bytes);
-  // To the sender of the last one received. Nothing if there is none.
+  // To the sender of the last one received; unmet if there is none.
   DatagramPeer& Reply(std::string bytes);
   DatagramPeer& Wait(absl::Duration time);
-  // Done when so many have been received in all.
+  // Over when so many have been received in all; unmet if the peer has closed.
   DatagramPeer& Await(size_t count);
   // From here on, reads nothing: UDP loses what does not fit into its buffer, a
   // unix sender has to wait.
@@ -64,8 +67,8 @@ class DatagramPeer final {
   // What came of it.
 
   const std::string& name() const { return name_; }
-  // Whether the script has come to its end.
-  bool done() const { return script_.done(); }
+  // Whether the script has ended and every step has succeeded.
+  bool done() const { return script_.done() && !has_unmet_; }
   // In the order of their coming. A view until the next one comes.
   const std::vector<Received>& received() const { return received_; }
   // The errno of the last call that failed, the first one's (bind) included; 0
@@ -81,6 +84,7 @@ class DatagramPeer final {
   std::shared_ptr<DatagramSocket> socket_;
   PeerScript script_;
   bool reads_ = true;
+  bool has_unmet_ = false;
   std::vector<Received> received_;
   int error_ = 0;
 };

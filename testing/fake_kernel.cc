@@ -1,8 +1,10 @@
 #include "testing/fake_kernel.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
@@ -19,9 +21,15 @@ FakeKernel::~FakeKernel() {
 }
 
 size_t FakeKernel::open_descriptors() const {
-  return static_cast<size_t>(
-      std::count_if(descriptors_.begin(), descriptors_.end(),
-                    [](const auto& file) { return file != nullptr; }));
+  return descriptors_.size() - kFirstDescriptor - free_.size();
+}
+
+std::vector<int> FakeKernel::OpenDescriptorNumbers() const {
+  std::vector<int> numbers;
+  for (size_t i = 0; i < descriptors_.size(); ++i) {
+    if (descriptors_[i] != nullptr) numbers.push_back(static_cast<int>(i));
+  }
+  return numbers;
 }
 
 OpenFile* FakeKernel::Find(int descriptor) {
@@ -42,22 +50,26 @@ OpenFile* FakeKernel::FindAny(int descriptor) {
 bool FakeKernel::HasFreeDescriptor(size_t lowest) const {
   if (lowest >= options_.descriptor_limit) return false;
   if (descriptors_.size() < options_.descriptor_limit) return true;
-  const auto begin = descriptors_.begin();
-  const auto end = begin + static_cast<ptrdiff_t>(options_.descriptor_limit);
-  return std::find(begin + static_cast<ptrdiff_t>(lowest), end, nullptr) != end;
+  const auto free = free_.lower_bound(lowest);
+  return free != free_.end() && *free < options_.descriptor_limit;
 }
 
 SysResult FakeKernel::InstallFrom(size_t lowest,
                                   std::shared_ptr<OpenFile> file) {
   if (!HasFreeDescriptor(lowest)) return SysResult::Error(EMFILE);
-  if (descriptors_.size() < lowest) descriptors_.resize(lowest);
-  auto slot = std::find(descriptors_.begin() + static_cast<ptrdiff_t>(lowest),
-                        descriptors_.end(), nullptr);
-  if (slot == descriptors_.end()) {
-    slot = descriptors_.insert(descriptors_.end(), nullptr);
+  while (descriptors_.size() < lowest) {
+    free_.insert(free_.end(), descriptors_.size());
+    descriptors_.emplace_back();
   }
-  *slot = std::move(file);
-  return SysResult::Ok(slot - descriptors_.begin());
+  const auto free = free_.lower_bound(lowest);
+  if (free == free_.end()) {
+    descriptors_.push_back(std::move(file));
+    return SysResult::Ok(static_cast<int64_t>(descriptors_.size() - 1));
+  }
+  const size_t number = *free;
+  free_.erase(free);
+  descriptors_[number] = std::move(file);
+  return SysResult::Ok(static_cast<int64_t>(number));
 }
 
 SysResult FakeKernel::InstallWithFlags(std::shared_ptr<OpenFile> file,
@@ -81,21 +93,50 @@ SysResult FakeKernel::Close(int descriptor) {
   // The number is free before the file learns of it.
   std::shared_ptr<OpenFile> file =
       std::move(descriptors_[static_cast<size_t>(descriptor)]);
+  free_.insert(static_cast<size_t>(descriptor));
   file.reset();
   world_.network().files_in_flight().Collect();
   return SysResult::Ok();
 }
 
 SysResult FakeKernel::Read(int descriptor, absl::Span<char> buffer) {
+  world_.BeginCall();
   OpenFile* file = Find(descriptor);
   if (file == nullptr) return SysResult::Error(EBADF);
   return Blocking(*file, 0, [&] { return file->Read(buffer); });
 }
 
 SysResult FakeKernel::Write(int descriptor, absl::Span<const char> bytes) {
+  world_.BeginCall();
   OpenFile* file = Find(descriptor);
   if (file == nullptr) return SysResult::Error(EBADF);
-  return Blocking(*file, 0, [&] { return file->Write(bytes); });
+  const bool is_stream = IsStream(*file);
+  return AfterSend(is_stream, /*flags=*/0,
+                   Blocking(*file, 0, [&] { return file->Write(bytes); }));
+}
+
+SysResult FakeKernel::AfterSend(bool is_stream, int flags, SysResult result) {
+  if (!is_stream || result.error() != EPIPE || (flags & MSG_NOSIGNAL) != 0) {
+    return result;
+  }
+  if (signals_.IsBlocked(SIGPIPE)) {
+    signals_.Raise(SIGPIPE);
+    return result;
+  }
+  struct sigaction action = {};
+  ::sigaction(SIGPIPE, nullptr, &action);
+  if (action.sa_handler != SIG_IGN) {
+    world_.ReportFailure(
+        "SIGPIPE, which would have ended the program: it sends to a connection "
+        "that is closed, without MSG_NOSIGNAL, and neither ignores nor blocks "
+        "the signal");
+  }
+  return result;
+}
+
+bool FakeKernel::IsStream(const OpenFile& file) {
+  const auto* socket = dynamic_cast<const SocketFile*>(&file);
+  return socket != nullptr && socket->type() == SOCK_STREAM;
 }
 
 SysResult FakeKernel::Fcntl(int descriptor, int command, int argument) {
@@ -174,12 +215,14 @@ SysResult FakeKernel::EpollPwait2(int epoll, absl::Span<epoll_event> events,
   if (events.empty() || timeout < absl::ZeroDuration()) {
     return SysResult::Error(EINVAL);
   }
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   auto* set = FindAs<EpollSet>(epoll, EINVAL, error);
   if (set == nullptr) return error;
+  // Peers act while this waits, and may close the descriptor.
+  const std::shared_ptr<OpenFile> kept = set->shared_from_this();
   const MonotonicTime deadline = world_.time().Now() + timeout;
   set->set_is_waited_on(false);
-  world_.time().RunDue();
   while (true) {
     const size_t count = set->Collect(events);
     if (count > 0 || world_.time().Now() >= deadline) {

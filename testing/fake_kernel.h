@@ -30,6 +30,10 @@ namespace pollux {
 // does, errnos included; //testing:kernel_conformance_test and
 // //testing:kernel_differential_test hold it to that.
 //
+// SIGPIPE, which ends a program that neither ignores nor blocks it, is a
+// failure of the run (FakeWorld::ReportFailure()). What counts is whether this
+// process ignores it (SIG_IGN), or the fake one blocks it (SigProcMask()).
+//
 // Time is virtual: a wait that finds nothing moves the clock to the next thing
 // that happens. Owned by the test, one thread, must outlive what is made on it.
 // Blocking descriptors work too: they let time pass.
@@ -66,6 +70,8 @@ class FakeKernel final : public Kernel {
 
   // Open descriptors, but not the three standard ones.
   size_t open_descriptors() const;
+  // Their numbers, in order.
+  std::vector<int> OpenDescriptorNumbers() const;
 
   // Open descriptors that a program which is started would get too.
   size_t inherited_descriptors() const {
@@ -175,6 +181,10 @@ class FakeKernel final : public Kernel {
   SocketFile* FindSocket(int descriptor, SysResult& error) {
     return FindAs<SocketFile>(descriptor, ENOTSOCK, error);
   }
+  static bool IsStream(const OpenFile& file);
+  // Returns `result`. If a stream's peer is gone (EPIPE), raises SIGPIPE first,
+  // unless `flags` has MSG_NOSIGNAL.
+  SysResult AfterSend(bool is_stream, int flags, SysResult result);
   bool HasFreeDescriptor(size_t lowest = kFirstDescriptor) const;
   // With the O_NONBLOCK and O_CLOEXEC of `flags`: sockets, eventfd, timerfd,
   // signalfd and pidfd have them under other names.
@@ -195,9 +205,11 @@ class FakeKernel final : public Kernel {
   // descriptors.
   void InstallReceived(const FileList& files, msghdr& message);
 
-  // Tries until it would not block, or blocking is not wanted.
+  // Tries until it would not block, or blocking is not wanted. Peers act while
+  // it waits: they may close the descriptor, but `file` lives until this
+  // returns, and no longer.
   template <typename Try>
-  SysResult Blocking(const OpenFile& file, int flags, Try attempt);
+  SysResult Blocking(OpenFile& file, int flags, Try attempt);
 
   std::unique_ptr<FakeWorld> own_world_;
   FakeWorld& world_;
@@ -206,6 +218,8 @@ class FakeKernel final : public Kernel {
   ProcessTable processes_{world_.time(), signals_};
   FileTree files_{world_.time()};
   std::vector<std::shared_ptr<OpenFile>> descriptors_;
+  // The free numbers among them, from kFirstDescriptor on.
+  std::set<size_t> free_;
   std::set<int> close_on_exec_;
   std::set<size_t> cpus_ = {0, 1};
   uint64_t bad_descriptor_calls_ = 0;
@@ -225,18 +239,18 @@ File* FakeKernel::FindAs(int descriptor, int wrong_kind_error,
 }
 
 template <typename Try>
-SysResult FakeKernel::Blocking(const OpenFile& file, int flags, Try attempt) {
-  while (true) {
-    world_.time().RunDue();
-    const SysResult result = attempt();
-    if (!result.would_block() || file.nonblocking() ||
-        (flags & MSG_DONTWAIT) != 0) {
-      return result;
-    }
+SysResult FakeKernel::Blocking(OpenFile& file, int flags, Try attempt) {
+  SysResult result = attempt();
+  if (!result.would_block()) return result;
+  const std::shared_ptr<OpenFile> kept = file.shared_from_this();
+  while (result.would_block() && !file.nonblocking() &&
+         (flags & MSG_DONTWAIT) == 0) {
     if (!world_.Pass(MonotonicTime::Infinite())) {
       return SysResult::Error(EINTR);
     }
+    result = attempt();
   }
+  return result;
 }
 
 }  // namespace pollux

@@ -160,6 +160,7 @@ SysResult FakeKernel::UnlinkAt(int directory, const char* path, int flags) {
 
 SysResult FakeKernel::SendFile(int socket, int file, off_t& offset,
                                size_t count) {
+  world_.BeginCall();
   OpenFile* in = Find(file);
   if (in == nullptr || !in->is_readable()) return SysResult::Error(EBADF);
   const auto* open = dynamic_cast<const OpenInode*>(in);
@@ -177,14 +178,17 @@ SysResult FakeKernel::SendFile(int socket, int file, off_t& offset,
   if (count == 0) return SysResult::Ok(0);
   if (open->inode()->is_directory()) return SysResult::Error(EINVAL);
 
+  // Peers act while this waits, and may close the file.
+  const std::shared_ptr<Inode> inode = open->inode();
   struct stat status;
   out->Describe(status);
   const bool takes_bytes = S_ISSOCK(status.st_mode) || S_ISREG(status.st_mode);
   size_t sent = 0;
+  const bool is_stream = IsStream(*out);
   const SysResult last = Blocking(*out, 0, [&] {
     while (sent < count) {
       // Looked at each time: the file may change while a socket is waited for.
-      const absl::string_view contents = open->inode()->contents();
+      const absl::string_view contents = inode->contents();
       const size_t at = static_cast<size_t>(offset) + sent;
       if (at >= contents.size()) break;
       // A copy, since it may be sent into itself.
@@ -197,6 +201,8 @@ SysResult FakeKernel::SendFile(int socket, int file, off_t& offset,
     }
     return SysResult::Ok();
   });
+  // Also if something was sent before.
+  (void)AfterSend(is_stream, /*flags=*/0, last);
   offset += static_cast<off_t>(sent);
   return last.ok() || sent > 0 ? SysResult::Ok(static_cast<int64_t>(sent))
                                : last;

@@ -80,7 +80,10 @@ SysResult FakeKernel::SendOne(SocketFile& socket, const msghdr& message,
   }
   const SysResult result = FilesToSend(socket, message, outgoing.files);
   if (!result.ok()) return result;
-  return Blocking(socket, flags, [&] { return socket.SendMessage(outgoing); });
+  const bool is_stream = IsStream(socket);
+  return AfterSend(is_stream, flags, Blocking(socket, flags, [&] {
+                     return socket.SendMessage(outgoing);
+                   }));
 }
 
 void FakeKernel::InstallReceived(const FileList& files, msghdr& message) {
@@ -140,12 +143,14 @@ SysResult FakeKernel::ReceiveOne(SocketFile& socket, msghdr& message,
 }
 
 SysResult FakeKernel::SendMsg(int socket, const msghdr& message, int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   return file == nullptr ? error : SendOne(*file, message, flags);
 }
 
 SysResult FakeKernel::RecvMsg(int socket, msghdr& message, int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   return file == nullptr ? error : ReceiveOne(*file, message, flags);
@@ -153,9 +158,11 @@ SysResult FakeKernel::RecvMsg(int socket, msghdr& message, int flags) {
 
 SysResult FakeKernel::SendMMsg(int socket, absl::Span<mmsghdr> messages,
                                int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
+  const std::shared_ptr<OpenFile> kept = file->shared_from_this();
   int64_t count = 0;
   for (mmsghdr& message : messages.subspan(0, IOV_MAX)) {
     const SysResult result = SendOne(*file, message.msg_hdr, flags);
@@ -172,9 +179,11 @@ SysResult FakeKernel::SendMMsg(int socket, absl::Span<mmsghdr> messages,
 
 SysResult FakeKernel::RecvMMsg(int socket, absl::Span<mmsghdr> messages,
                                int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
+  const std::shared_ptr<OpenFile> kept = file->shared_from_this();
   if (file->error() != 0) return SysResult::Error(file->TakeError());
   int64_t count = 0;
   for (mmsghdr& message : messages) {

@@ -57,9 +57,9 @@ SysResult FakeKernel::WaitId(idtype_t type, id_t id, siginfo_t& info,
   if ((options & kWhat) == 0 || (options & ~(kWhat | WNOHANG | WNOWAIT)) != 0) {
     return SysResult::Error(EINVAL);
   }
+  world_.BeginCall();
   if (type == P_PID || type == P_ALL) {
     while (true) {
-      world_.time().RunDue();
       const SysResult result = processes_.Wait(type, id, info, options);
       if (!result.would_block()) return result;
       if (!world_.Pass(MonotonicTime::Infinite())) {

@@ -108,6 +108,7 @@ SysResult FakeKernel::Listen(int socket, int backlog) {
 
 SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
                               socklen_t* peer_length, int flags) {
+  world_.BeginCall();
   OpenFile* file = Find(listener);
   if (file == nullptr) return SysResult::Error(EBADF);
   if ((flags & ~kSocketFlags) != 0) return SysResult::Error(EINVAL);
@@ -127,11 +128,15 @@ SysResult FakeKernel::Accept4(int listener, sockaddr* peer,
 
 SysResult FakeKernel::Connect(int socket, const sockaddr* address,
                               socklen_t length) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
   const SysResult result = file->Connect(AddressFrom(address, length));
-  if (file->nonblocking() || result.error() != EINPROGRESS) return result;
+  // A unix listener's backlog is full, or TCP is on its way.
+  const bool waits = result.error() == EINPROGRESS ||
+                     (result.would_block() && IsStream(*file));
+  if (file->nonblocking() || !waits) return result;
   return Blocking(*file, 0, [&] {
     const SysResult again = file->Connect(AddressFrom(address, length));
     return again.error() == EALREADY ? SysResult::Error(EAGAIN) : again;
@@ -174,6 +179,7 @@ SysResult FakeKernel::GetSockOpt(int socket, int level, int option, void* value,
 }
 
 SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
@@ -182,10 +188,14 @@ SysResult FakeKernel::Recv(int socket, absl::Span<char> buffer, int flags) {
 
 SysResult FakeKernel::Send(int socket, absl::Span<const char> bytes,
                            int flags) {
+  world_.BeginCall();
   SysResult error = SysResult::Ok();
   SocketFile* file = FindSocket(socket, error);
   if (file == nullptr) return error;
-  return Blocking(*file, flags, [&] { return file->Send(bytes, flags); });
+  const bool is_stream = IsStream(*file);
+  return AfterSend(is_stream, flags, Blocking(*file, flags, [&] {
+                     return file->Send(bytes, flags);
+                   }));
 }
 
 SysResult FakeKernel::Shutdown(int socket, int how) {

@@ -3,29 +3,112 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <initializer_list>
 
 #include "absl/strings/str_cat.h"
 
 namespace pollux {
 
-std::vector<int> PossibleErrors(const SyscallRecord& record) {
+namespace {
+
+void Add(std::vector<int>& errors, std::initializer_list<int> more) {
+  errors.insert(errors.end(), more);
+}
+
+bool IsUnixAddress(const SyscallRecord& record) {
+  sa_family_t family = AF_UNSPEC;
+  std::memcpy(&family, record.payload.data(),
+              std::min<size_t>(record.payload_bytes, sizeof(family)));
+  return family == AF_UNIX;
+}
+
+std::vector<int> ErrorsOfReceive() {
+  return {EAGAIN, ECONNREFUSED, ECONNRESET,  EINTR,
+          ENOMEM, ETIMEDOUT,    EHOSTUNREACH};
+}
+
+std::vector<int> ErrorsOfSend() {
+  return {EAGAIN, ECONNRESET, EINTR,     ENOBUFS,
+          ENOMEM, EPIPE,      ETIMEDOUT, EHOSTUNREACH};
+}
+
+std::vector<int> ErrorsOfRead(DescriptorKind descriptor) {
+  switch (descriptor) {
+    case DescriptorKind::kValues:
+      return {EAGAIN, EINTR};
+    case DescriptorKind::kFile:
+      return {EINTR, EIO};
+    case DescriptorKind::kStream:
+    case DescriptorKind::kDatagram:
+      return ErrorsOfReceive();
+    case DescriptorKind::kOther:
+      break;
+  }
+  return {EAGAIN, EINTR, EIO};
+}
+
+std::vector<int> ErrorsOfWrite(DescriptorKind descriptor) {
+  switch (descriptor) {
+    case DescriptorKind::kValues:
+      // Not EAGAIN: an eventfd that full takes more writes than there is time.
+      return {EINTR};
+    case DescriptorKind::kFile:
+      return {EDQUOT, EFBIG, EINTR, EIO, ENOSPC, EPERM};
+    case DescriptorKind::kStream:
+    case DescriptorKind::kDatagram:
+      return ErrorsOfSend();
+    case DescriptorKind::kOther:
+      break;
+  }
+  // A pipe, a terminal, a file that was inherited.
+  return {EAGAIN, EDQUOT, EFBIG, EINTR, EIO, ENOSPC, EPERM, EPIPE};
+}
+
+std::vector<int> ErrorsOfOpen(const SyscallRecord& record) {
+  const auto flags = static_cast<int>(record.numbers[1]);
+  std::vector<int> errors = {EACCES,  EINTR,  EIO,       ELOOP, EMFILE,
+                             ENFILE,  ENOENT, ENOMEM,    ENXIO, ENAMETOOLONG,
+                             ENOTDIR, EPERM,  EOVERFLOW, ENODEV};
+  if ((flags & O_ACCMODE) != O_RDONLY) {
+    Add(errors, {EBUSY, EISDIR, EROFS, ETXTBSY});
+  }
+  if ((flags & O_CREAT) != 0) Add(errors, {EDQUOT, ENOSPC});
+  if ((flags & O_EXCL) != 0) Add(errors, {EEXIST});
+  return errors;
+}
+
+}  // namespace
+
+std::vector<int> PossibleErrors(const SyscallRecord& record,
+                                DescriptorKind descriptor) {
+  std::vector<int> errors;
   switch (record.kind) {
     case SyscallKind::kSocket:
-      return {EACCES, EMFILE, ENFILE, ENOBUFS, ENOMEM};
+      return {EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOBUFS, ENOMEM};
     case SyscallKind::kSocketPair:
       return {EMFILE, ENFILE, ENOMEM};
     case SyscallKind::kBind:
-      return {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM};
+      errors = {EACCES, EADDRINUSE, EADDRNOTAVAIL, ENOMEM};
+      if (IsUnixAddress(record)) {
+        Add(errors, {ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EROFS});
+      }
+      return errors;
     case SyscallKind::kListen:
       return {EADDRINUSE};
     case SyscallKind::kAccept4:
       return {EAGAIN, ECONNABORTED, EINTR,  EMFILE,   ENFILE,      ENOBUFS,
               ENOMEM, EPERM,        EPROTO, ENETDOWN, EHOSTUNREACH};
     case SyscallKind::kConnect:
-      return {EADDRNOTAVAIL, EAGAIN,      ECONNREFUSED,
-              EINTR,         ENETUNREACH, ETIMEDOUT};
+      errors = {EACCES, EADDRINUSE,  EADDRNOTAVAIL, EAGAIN,   ECONNREFUSED,
+                EINTR,  ENETUNREACH, EPERM,         ETIMEDOUT};
+      if (IsUnixAddress(record)) Add(errors, {ENOENT});
+      return errors;
     case SyscallKind::kGetSockName:
     case SyscallKind::kGetPeerName:
       return {ENOBUFS};
@@ -34,22 +117,25 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kGetSockOpt:
       return {ENOPROTOOPT};
     case SyscallKind::kRecv:
+      return ErrorsOfReceive();
+    case SyscallKind::kSend:
+      return ErrorsOfSend();
+    case SyscallKind::kRecvMsg:
       return {EAGAIN, ECONNREFUSED, ECONNRESET,  EINTR,
               ENOMEM, ETIMEDOUT,    EHOSTUNREACH};
-    case SyscallKind::kSend:
-      return {EAGAIN, ECONNRESET, EINTR,     ENOBUFS,
-              ENOMEM, EPIPE,      ETIMEDOUT, EHOSTUNREACH};
-    case SyscallKind::kRecvMsg:
-      return {EAGAIN, ECONNREFUSED, ECONNRESET, EINTR,
-              EMFILE, ENOMEM,       ETIMEDOUT,  EHOSTUNREACH};
     case SyscallKind::kSendMsg:
-      return {EAGAIN,       ECONNREFUSED, ECONNRESET, EINTR,
-              ENETUNREACH,  ENOMEM,       ENOBUFS,    EPIPE,
-              EHOSTUNREACH, ETIMEDOUT,    EPERM,      ETOOMANYREFS};
+      errors = {EAGAIN,       ECONNREFUSED, ECONNRESET, EINTR,
+                ENETUNREACH,  ENOMEM,       ENOBUFS,    EPIPE,
+                EHOSTUNREACH, ETIMEDOUT,    EPERM,      ETOOMANYREFS};
+      if (descriptor == DescriptorKind::kDatagram) {
+        Add(errors, {EACCES, EMSGSIZE});
+      }
+      return errors;
     case SyscallKind::kRecvMMsg:
       return {EAGAIN, ECONNREFUSED, EINTR, ENOMEM};
     case SyscallKind::kSendMMsg:
-      return {EAGAIN, ECONNREFUSED, EINTR, ENETUNREACH, ENOBUFS, ENOMEM, EPERM};
+      return {EACCES,      EAGAIN,  ECONNREFUSED, EINTR, EMSGSIZE,
+              ENETUNREACH, ENOBUFS, ENOMEM,       EPERM};
     case SyscallKind::kSendFile:
       return {EAGAIN, ECONNRESET, EINTR, EIO, ENOMEM, EPIPE, ETIMEDOUT};
     case SyscallKind::kShutdown:
@@ -57,19 +143,18 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kClose:
       return {EINTR, EIO, ENOSPC, EDQUOT};
     case SyscallKind::kRead:
-      return {EAGAIN, EINTR};
+      return ErrorsOfRead(descriptor);
     case SyscallKind::kWrite:
-      // Not EAGAIN: an eventfd that full takes more writes than there is time.
-      return {EINTR};
+      return ErrorsOfWrite(descriptor);
     case SyscallKind::kFcntl:
       return record.numbers[1] == F_DUPFD_CLOEXEC ? std::vector<int>{EMFILE}
                                                   : std::vector<int>{};
     case SyscallKind::kOpenAt2:
-      return {EACCES, EAGAIN, EINTR,  ELOOP,  EMFILE, ENFILE,
-              ENOENT, ENOMEM, ENOSPC, ENOSYS, EIO,    EXDEV};
+      errors = ErrorsOfOpen(record);
+      Add(errors, {EAGAIN, ENOSYS, EXDEV});
+      return errors;
     case SyscallKind::kOpenAt:
-      return {EACCES, EINTR,  ELOOP,  EMFILE, ENFILE,
-              ENOENT, ENOMEM, ENOSPC, EIO};
+      return ErrorsOfOpen(record);
     case SyscallKind::kFstat:
       return {EIO, ENOMEM, EOVERFLOW};
     case SyscallKind::kPread:
@@ -77,7 +162,8 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
     case SyscallKind::kGetDents64:
       return {EIO, ENOENT};
     case SyscallKind::kUnlinkAt:
-      return {EACCES, EBUSY, EIO, ENOENT, ENOMEM, EPERM, EROFS};
+      return {EACCES, EBUSY,  EIO,     EISDIR, ELOOP, ENAMETOOLONG,
+              ENOENT, ENOMEM, ENOTDIR, EPERM,  EROFS};
     case SyscallKind::kEpollCreate1:
       return {EMFILE, ENFILE, ENOMEM};
     case SyscallKind::kEpollCtl:
@@ -115,11 +201,22 @@ std::vector<int> PossibleErrors(const SyscallRecord& record) {
   return {};
 }
 
-bool IsTransfer(SyscallKind kind) {
-  // Not read and write: eventfd, timerfd and signalfd move whole values.
-  return kind == SyscallKind::kRecv || kind == SyscallKind::kSend ||
-         kind == SyscallKind::kSendMsg || kind == SyscallKind::kSendFile ||
-         kind == SyscallKind::kPread;
+bool IsTransfer(SyscallKind kind, DescriptorKind descriptor) {
+  switch (kind) {
+    case SyscallKind::kRecv:
+    case SyscallKind::kSend:
+    case SyscallKind::kSendMsg:
+      return descriptor != DescriptorKind::kDatagram;
+    case SyscallKind::kRead:
+    case SyscallKind::kWrite:
+      return descriptor != DescriptorKind::kDatagram &&
+             descriptor != DescriptorKind::kValues;
+    case SyscallKind::kSendFile:
+    case SyscallKind::kPread:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::string ErrorName(int error) {

@@ -1,5 +1,8 @@
 #include "testing/faulty_kernel.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -27,6 +30,7 @@ FaultyKernel::FaultyKernel(Kernel& kernel, FakeWorld& world,
     planned.any_kind = fault.has_call();
     planned.first = fault.has_call() ? fault.call() : fault.nth();
     planned.times = fault.times();
+    CHECK_GT(planned.first, 0u) << "calls are counted from 1";
     if (!planned.any_kind) {
       CHECK(KindFromName(fault.kind(), planned.kind))
           << "no such system call: " << fault.kind();
@@ -47,23 +51,33 @@ FaultyKernel::Effect FaultyKernel::Next(const SyscallRecord& record) {
   const SyscallKind kind = record.kind;
   const uint64_t call = ++calls_;
   const uint64_t nth = ++calls_by_kind_[static_cast<size_t>(kind)];
-  if (log_ != nullptr) log_->push_back(record);
+  if (log_ != nullptr) log_->push_back({record, KindOf(record.numbers[0])});
   Effect effect;
   bool has_fault = false;
   for (const Planned& planned : planned_) {
     if (!planned.any_kind && planned.kind != kind) continue;
     const uint64_t number = planned.any_kind ? call : nth;
-    if (number < planned.first || number >= planned.first + planned.times) {
+    // The sum of both may be more than there are numbers.
+    if (number < planned.first || number - planned.first >= planned.times) {
       continue;
     }
     has_fault = true;
-    effect.error = planned.error;
-    if (planned.at_most_bytes > 0) effect.at_most_bytes = planned.at_most_bytes;
-    effect.is_spurious = planned.is_spurious;
-    effect.spurious = planned.spurious;
-    effect.late = planned.late;
+    // Several faults at one call all happen.
+    if (planned.error != 0) effect.error = planned.error;
+    if (planned.at_most_bytes > 0) {
+      effect.at_most_bytes =
+          std::min(effect.at_most_bytes, planned.at_most_bytes);
+    }
+    if (planned.is_spurious) {
+      effect.is_spurious = true;
+      effect.spurious = planned.spurious;
+    }
+    effect.late = std::max(effect.late, planned.late);
   }
   if (AddByChance(record, effect) || has_fault) NoteFault(record);
+  if (!IsTransfer(kind, KindOf(record.numbers[0]))) {
+    effect.at_most_bytes = SIZE_MAX;
+  }
   return effect;
 }
 
@@ -87,14 +101,16 @@ bool FaultyKernel::AddByChance(const SyscallRecord& record, Effect& effect) {
   const bool late = random.Chance(random_.late_percent());
   const uint64_t number = random.Next();
 
-  const std::vector<int> errors = PossibleErrors(record);
+  const DescriptorKind descriptor = KindOf(record.numbers[0]);
+  const std::vector<int> errors = PossibleErrors(record, descriptor);
   const auto possible = [&](int wanted) {
     return std::find(errors.begin(), errors.end(), wanted) != errors.end();
   };
   if (error && !errors.empty()) effect.error = errors[number % errors.size()];
   if (eintr && possible(EINTR)) effect.error = EINTR;
   if (eagain && possible(EAGAIN)) effect.error = EAGAIN;
-  if (cut && IsTransfer(record.kind)) effect.at_most_bytes = 1 + number % 64;
+  if (cut && IsTransfer(record.kind, descriptor))
+    effect.at_most_bytes = 1 + number % 64;
   const bool is_wait = record.kind == SyscallKind::kEpollPwait2 ||
                        record.kind == SyscallKind::kEpollWait;
   if (spurious && is_wait) {
@@ -118,13 +134,57 @@ SysResult FaultyKernel::Intercept(SyscallRecord& call, Proceed proceed) {
     // The number is free, whatever close returns.
     const SysResult result = proceed(SIZE_MAX);
     ForgetWatched(static_cast<int>(call.numbers[0]));
+    kinds_.erase(call.numbers[0]);
     return effect.error != 0 ? SysResult::Error(effect.error) : result;
   }
   if (effect.error != 0) return SysResult::Error(effect.error);
   const size_t at = log_ == nullptr ? 0 : log_->size() - 1;
   const SysResult result = proceed(effect.at_most_bytes);
-  if (log_ != nullptr) (*log_)[at].result = result;
+  if (log_ != nullptr) (*log_)[at].record.result = result;
+  if (result.ok()) NoteOpened(call);
   return result;
+}
+
+DescriptorKind FaultyKernel::KindOf(int64_t descriptor) const {
+  const auto found = kinds_.find(descriptor);
+  return found == kinds_.end() ? DescriptorKind::kOther : found->second;
+}
+
+void FaultyKernel::NoteOpened(const SyscallRecord& record) {
+  constexpr int64_t kTypes = 0xf;
+  const DescriptorKind socket = (record.numbers[1] & kTypes) == SOCK_STREAM
+                                    ? DescriptorKind::kStream
+                                    : DescriptorKind::kDatagram;
+  const int64_t opened = record.result.value();
+  switch (record.kind) {
+    case SyscallKind::kSocket:
+      kinds_[opened] = socket;
+      return;
+    case SyscallKind::kSocketPair:
+      kinds_[record.numbers[2]] = kinds_[record.numbers[3]] = socket;
+      return;
+    case SyscallKind::kAccept4:
+      kinds_[opened] = DescriptorKind::kStream;
+      return;
+    case SyscallKind::kOpenAt:
+    case SyscallKind::kOpenAt2:
+      kinds_[opened] = DescriptorKind::kFile;
+      return;
+    case SyscallKind::kEventFd:
+    case SyscallKind::kTimerFdCreate:
+    case SyscallKind::kSignalFd:
+      kinds_[opened] = DescriptorKind::kValues;
+      return;
+    case SyscallKind::kFcntl:
+      if (record.numbers[1] == F_DUPFD ||
+          record.numbers[1] == F_DUPFD_CLOEXEC) {
+        const DescriptorKind kind = KindOf(record.numbers[0]);
+        kinds_[opened] = kind;
+      }
+      return;
+    default:
+      return;
+  }
 }
 
 void FaultyKernel::ForgetWatched(int descriptor) {
@@ -145,6 +205,7 @@ SysResult FaultyKernel::PassWait(SyscallKind kind, int epoll,
   if (effect.error != 0) {
     // A wait that a signal ends has let time pass, if only a little.
     if (effect.error == EINTR) (void)world_.Pass(world_.time().Now());
+    BeLate(effect.late);
     return SysResult::Error(effect.error);
   }
   SysResult result = wait(effect.is_spurious);
@@ -152,9 +213,14 @@ SysResult FaultyKernel::PassWait(SyscallKind kind, int epoll,
     result = SysResult::Ok(static_cast<int64_t>(AddSpurious(
         epoll, effect.spurious, events, static_cast<size_t>(result.value()))));
   }
-  const MonotonicTime until = world_.time().Now() + effect.late;
-  while (world_.time().Now() < until) (void)world_.Pass(until);
+  BeLate(effect.late);
   return result;
+}
+
+void FaultyKernel::BeLate(absl::Duration late) {
+  const MonotonicTime until = world_.time().Now() + late;
+  while (world_.time().Now() < until && world_.Pass(until)) {
+  }
 }
 
 size_t FaultyKernel::AddSpurious(int epoll, uint64_t which,

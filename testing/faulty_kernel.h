@@ -12,9 +12,16 @@
 #include "reactor/kernel.h"
 #include "reactor/syscall_record.h"
 #include "testing/fake_world.h"
+#include "testing/fault_menu.h"
 #include "testing/fault_plan.pb.h"
 
 namespace pollux {
+
+// A call that was made, and the kind of its descriptor.
+struct LoggedCall {
+  SyscallRecord record;
+  DescriptorKind descriptor = DescriptorKind::kOther;
+};
 
 // Passes each call on to another kernel, unless a plan says that it fails. A
 // call that fails never reaches the other kernel, so it has no effect there:
@@ -37,7 +44,7 @@ class FaultyKernel final : public InterceptingKernel {
   // Fills `log` with the calls to come, in the order in which they begin: the
   // order in which a plan counts them. A call that makes time pass ends after
   // those that others make meanwhile. Null ends it.
-  void set_log(std::vector<SyscallRecord>* log) { log_ = log; }
+  void set_log(std::vector<LoggedCall>* log) { log_ = log; }
 
   // The first call that had a fault: its number, 0 if none had, and the
   // descriptor that it was about, -1 if it was about none.
@@ -59,6 +66,7 @@ class FaultyKernel final : public InterceptingKernel {
     SyscallKind kind = SyscallKind::kClose;
     uint64_t first = 0;
     uint64_t times = 1;
+    // Fields that the fault does not set are 0 or false.
     int error = 0;
     size_t at_most_bytes = 0;
     bool is_spurious = false;
@@ -80,10 +88,16 @@ class FaultyKernel final : public InterceptingKernel {
   Effect Next(const SyscallRecord& call);
   void NoteFault(const SyscallRecord& record);
   void ForgetWatched(int descriptor);
+  // Returns the kind of a descriptor. NoteOpened() learns the kinds of those
+  // that a call has opened.
+  DescriptorKind KindOf(int64_t descriptor) const;
+  void NoteOpened(const SyscallRecord& record);
   bool AddByChance(const SyscallRecord& record, Effect& effect);
   template <typename Wait>
   SysResult PassWait(SyscallKind kind, int epoll,
                      absl::Span<epoll_event> events, Wait wait);
+  // Lets so much more time pass.
+  void BeLate(absl::Duration late);
   size_t AddSpurious(int epoll, uint64_t which, absl::Span<epoll_event> events,
                      size_t count) const;
 
@@ -91,12 +105,14 @@ class FaultyKernel final : public InterceptingKernel {
   const RandomFaults random_;
   const bool has_chance_;
   std::vector<Planned> planned_;
-  std::vector<SyscallRecord>* log_ = nullptr;
+  std::vector<LoggedCall>* log_ = nullptr;
   uint64_t calls_ = 0;
   uint64_t faults_ = 0;
   uint64_t first_fault_ = 0;
   int first_fault_descriptor_ = -1;
   std::array<uint64_t, kSyscallKinds> calls_by_kind_{};
+  // The kinds of open descriptors that are not kOther.
+  std::map<int64_t, DescriptorKind> kinds_;
   // What is watched, for spurious events: by epoll set and descriptor.
   std::map<std::pair<int, int>, epoll_event> watched_;
 };

@@ -4,6 +4,7 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -108,6 +109,126 @@ TEST_F(FaultyKernelTest, CutsFilesShort) {
   EXPECT_EQ(std::string(bytes, 7), "ontents");
 }
 
+TEST_F(FaultyKernelTest, CutsAndFailsWritesToFiles) {
+  fake_.files().MakeDirectory("/log");
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "write" at_most_bytes: 3 }
+                              fault { kind: "write" nth: 2 error: "ENOSPC" }
+                              fault { kind: "read" at_most_bytes: 2 })"));
+  const int file =
+      kernel.OpenAt(AT_FDCWD, "/log/access", O_RDWR | O_CREAT, 0600)
+          .descriptor();
+  EXPECT_EQ(kernel.Write(file, {"hello", 5}).value(), 3);
+  EXPECT_EQ(kernel.Write(file, {"lo", 2}).error(), ENOSPC);
+  EXPECT_EQ(kernel.Write(file, {"lo", 2}).value(), 2);
+  const int again =
+      kernel.OpenAt(AT_FDCWD, "/log/access", O_RDONLY, 0).descriptor();
+  char bytes[8];
+  EXPECT_EQ(kernel.Read(again, absl::MakeSpan(bytes)).value(), 2);
+  EXPECT_EQ(kernel.Read(again, absl::MakeSpan(bytes)).value(), 3);
+}
+
+TEST_F(FaultyKernelTest, CutsNoValuesOfAnEventFd) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { call: 1 times: 9 at_most_bytes: 1 })"));
+  const int event = kernel.EventFd(0, EFD_NONBLOCK).descriptor();
+  const int copy = kernel.Fcntl(event, F_DUPFD_CLOEXEC, 0).descriptor();
+  uint64_t value = 1;
+  const auto* bytes = reinterpret_cast<const char*>(&value);
+  EXPECT_EQ(kernel.Write(event, {bytes, sizeof(value)}).value(), 8);
+  char read[8];
+  EXPECT_EQ(kernel.Read(copy, absl::MakeSpan(read)).value(), 8);
+}
+
+TEST_F(FaultyKernelTest, CutsNoDatagramOfAConnectedSocket) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { call: 1 times: 9 at_most_bytes: 1 })"));
+  std::array<int, 2> pair;
+  ASSERT_TRUE(kernel.SocketPair(AF_UNIX, SOCK_DGRAM, 0, pair).ok());
+  EXPECT_EQ(kernel.Send(pair[0], {"hello", 5}, 0).value(), 5);
+  iovec piece = {.iov_base = const_cast<char*>("you"), .iov_len = 3};
+  msghdr message = {};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  EXPECT_EQ(kernel.SendMsg(pair[0], message, 0).value(), 3);
+  char bytes[8];
+  EXPECT_EQ(kernel.Recv(pair[1], absl::MakeSpan(bytes), 0).value(), 5);
+  EXPECT_EQ(kernel.Recv(pair[1], absl::MakeSpan(bytes), 0).value(), 3);
+}
+
+TEST_F(FaultyKernelTest, CutsAStreamThatHasTheNumberOfADatagramSocket) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "send" at_most_bytes: 1 })"));
+  const int datagrams = kernel.Socket(AF_INET, SOCK_DGRAM, 0).descriptor();
+  EXPECT_TRUE(kernel.Close(datagrams).ok());
+  const std::array<int, 2> pair = Pair(kernel);
+  EXPECT_EQ(pair[0], datagrams);
+  EXPECT_EQ(kernel.Send(pair[0], {"hello", 5}, 0).value(), 1);
+}
+
+TEST_F(FaultyKernelTest, ForgetsWhatANumberStoodFor) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "write" at_most_bytes: 3 })"));
+  const int event = kernel.EventFd(0, EFD_NONBLOCK).descriptor();
+  EXPECT_TRUE(kernel.Close(event).ok());
+  // Comes from elsewhere, as with a message.
+  const int file =
+      fake_.OpenAt(AT_FDCWD, "/file", O_WRONLY | O_CREAT, 0600).descriptor();
+  EXPECT_EQ(file, event);
+  EXPECT_EQ(kernel.Write(file, {"hello", 5}).value(), 3);
+}
+
+TEST_F(FaultyKernelTest, TwoFaultsAtOneCallBothHappen) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "epoll_pwait2" spurious: 0 }
+              fault { kind: "epoll_pwait2" late_nanos: 7000000 }
+              fault { kind: "epoll_pwait2" late_nanos: 3000000 }
+              fault { kind: "send" error: "ENOBUFS" }
+              fault { kind: "send" at_most_bytes: 1 }
+              fault { kind: "send" nth: 2 at_most_bytes: 2 }
+              fault { kind: "send" nth: 2 at_most_bytes: 3 })"));
+  const std::array<int, 2> pair = Pair(kernel);
+  const int epoll = kernel.EpollCreate1(0).descriptor();
+  epoll_event event = {.events = EPOLLIN, .data = {.u64 = 42}};
+  ASSERT_TRUE(kernel.EpollCtl(epoll, EPOLL_CTL_ADD, pair[0], &event).ok());
+  const MonotonicTime before = world_.time().Now();
+  epoll_event told[4];
+  EXPECT_EQ(kernel.EpollPwait2(epoll, told, absl::InfiniteDuration()).value(),
+            1);
+  EXPECT_EQ(world_.time().Now() - before, absl::Milliseconds(7));
+  EXPECT_EQ(kernel.Send(pair[0], {"hello", 5}, 0).error(), ENOBUFS);
+  EXPECT_EQ(kernel.Send(pair[0], {"hello", 5}, 0).value(), 2);
+  EXPECT_EQ(kernel.faults(), 3u);
+}
+
+TEST_F(FaultyKernelTest, AWaitMayBeLateAndFail) {
+  FaultyKernel kernel(fake_, world_,
+                      Plan(R"(fault { kind: "epoll_pwait2" late_nanos: 7000000 }
+              fault { kind: "epoll_pwait2" error: "EINTR" })"));
+  const int epoll = kernel.EpollCreate1(0).descriptor();
+  const MonotonicTime before = world_.time().Now();
+  epoll_event told[1];
+  EXPECT_EQ(kernel.EpollPwait2(epoll, told, absl::Milliseconds(3)).error(),
+            EINTR);
+  EXPECT_EQ(world_.time().Now() - before, absl::Milliseconds(7));
+}
+
+TEST_F(FaultyKernelTest, FailsForEverFromTheNthCallOn) {
+  FaultyKernel kernel(
+      fake_, world_,
+      Plan(R"(fault { kind: "eventfd" nth: 2 times: 18446744073709551615
+                      error: "EMFILE" })"));
+  EXPECT_TRUE(kernel.EventFd(0, 0).ok());
+  EXPECT_EQ(kernel.EventFd(0, 0).error(), EMFILE);
+  EXPECT_EQ(kernel.EventFd(0, 0).error(), EMFILE);
+}
+
+TEST_F(FaultyKernelTest, CallsAreCountedFromOne) {
+  EXPECT_DEATH(
+      FaultyKernel(fake_, world_, Plan(R"(fault { call: 0 error: "EMFILE" })")),
+      "counted from 1");
+}
+
 TEST_F(FaultyKernelTest, FailsCallsOnFiles) {
   fake_.files().WriteFile("/file", "contents");
   FaultyKernel kernel(fake_, world_,
@@ -166,13 +287,13 @@ TEST_F(FaultyKernelTest, ChanceFollowsFromTheSeed) {
   EXPECT_NE(errors(1).find("24"), std::string::npos) << errors(1);
 }
 
-TEST(FaultMenuTest, NamesAndNumbersOfErrorsFit) {
+TEST(ErrorNamesTest, NamesAndNumbersOfErrorsFit) {
   EXPECT_EQ(ErrorName(EMFILE), "EMFILE");
   EXPECT_EQ(ErrorFromName("ECONNRESET"), ECONNRESET);
   EXPECT_EQ(ErrorFromName("ENOSUCHERROR"), 0);
 }
 
-TEST(FaultMenuTest, EveryKindIsFoundByItsName) {
+TEST(ErrorNamesTest, EveryKindIsFoundByItsName) {
   for (size_t i = 0; i < kSyscallKinds; ++i) {
     const auto kind = static_cast<SyscallKind>(i);
     SyscallKind found;

@@ -257,6 +257,30 @@ TEST_P(StreamConformanceTest, AFullBufferIsWritableAgainWhenItIsRead) {
 
 // The end.
 
+// sk_stream_is_writeable() in include/net/sock.h: a third of the buffer must be
+// free.
+TEST_P(KernelConformanceTest, AFullBufferIsWritableWhenAThirdOfItIsFree) {
+  constexpr size_t kPieceBytes = 4096;
+  const int listener = TcpListener();
+  // Nearly all of what waits does so at the sender.
+  EXPECT_EQ(Set(listener, SO_RCVBUF, 16'384), Ok());
+  const int client = Socket(AF_INET);
+  EXPECT_EQ(Set(client, SO_SNDBUF, 200'000), Ok());
+  EXPECT_EQ(Connect(client, AddressOf(listener)), Error(EINPROGRESS));
+  const int server = Accept(listener);
+  Await(client, EPOLLOUT);
+  const size_t total = Fill(client);
+  const int set = EpollSet();
+  EXPECT_EQ(Add(set, client, EPOLLOUT), Ok());
+  size_t read = 0;
+  while (read < total && Wait(set, kNow).empty()) {
+    read += Hear(server, kPieceBytes).size();
+  }
+  EXPECT_GT(read, total * 30 / 100);
+  EXPECT_LT(read, total * 42 / 100);
+  EXPECT_GT(Fill(client), total * 30 / 100);
+}
+
 TEST_P(StreamConformanceTest, ACloseIsReadAsTheEnd) {
   Say(a_, "last");
   Close(a_);

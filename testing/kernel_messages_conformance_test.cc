@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <limits.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -523,6 +525,250 @@ TEST_P(KernelMessagesConformanceTest, OptionsAreReadBack) {
   EXPECT_EQ(kernel().GetSockOpt(socket, SOL_SOCKET, /*option=*/9999, two.data(),
                                 &length),
             Error(ENOPROTOOPT));
+}
+
+TEST_P(KernelMessagesConformanceTest, UnknownOptionsAreRefused) {
+  constexpr int kUnknown = 9999;
+  const int on = 1;
+  int value = 0;
+  socklen_t length = sizeof(value);
+  for (int level :
+       {SOL_SOCKET, int{IPPROTO_TCP}, int{IPPROTO_IP}, int{IPPROTO_UDP}}) {
+    SCOPED_TRACE(level);
+    for (int type : {SOCK_STREAM, SOCK_DGRAM}) {
+      const int socket = Must(kernel().Socket(AF_INET, type, 0));
+      EXPECT_EQ(kernel().SetSockOpt(socket, level, kUnknown, &on, sizeof(on)),
+                Error(ENOPROTOOPT));
+      const int other = type == SOCK_STREAM ? IPPROTO_UDP : IPPROTO_TCP;
+      EXPECT_EQ(kernel().GetSockOpt(socket, level, kUnknown, &value, &length),
+                Error(level == other ? EOPNOTSUPP : ENOPROTOOPT));
+    }
+  }
+  const int socket = Socket(AF_UNIX);
+  EXPECT_EQ(kernel().SetSockOpt(socket, SOL_SOCKET, kUnknown, &on, sizeof(on)),
+            Error(ENOPROTOOPT));
+  EXPECT_EQ(
+      kernel().SetSockOpt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)),
+      Error(EOPNOTSUPP));
+  EXPECT_EQ(
+      kernel().GetSockOpt(socket, IPPROTO_TCP, TCP_NODELAY, &value, &length),
+      Error(EOPNOTSUPP));
+  // Of IPv6 only.
+  EXPECT_EQ(kernel().SetSockOpt(Socket(AF_INET), IPPROTO_IPV6, IPV6_V6ONLY, &on,
+                                sizeof(on)),
+            Error(ENOPROTOOPT));
+}
+
+TEST_P(KernelMessagesConformanceTest, BuffersAreTwiceWhatIsAskedFor) {
+  for (int family : {AF_INET, AF_UNIX}) {
+    const int socket = Socket(family);
+    EXPECT_EQ(Set(socket, SO_SNDBUF, 50'000), Ok());
+    EXPECT_EQ(Option<int>(socket, SO_SNDBUF), 100'000);
+    EXPECT_EQ(Set(socket, SO_RCVBUF, 40'000), Ok());
+    EXPECT_EQ(Option<int>(socket, SO_RCVBUF), 80'000);
+    EXPECT_EQ(Set(socket, SO_SNDBUF, 1), Ok());
+    EXPECT_EQ(Option<int>(socket, SO_SNDBUF), 4'608);
+    EXPECT_EQ(Set(socket, SO_RCVBUF, 1), Ok());
+    EXPECT_EQ(Option<int>(socket, SO_RCVBUF), 2'304);
+  }
+}
+
+TEST_P(KernelMessagesConformanceTest, OptionsOfTcpAreReadBack) {
+  struct {
+    int option;
+    int usual;
+    int least;
+    int most;
+  } const options[] = {{TCP_NODELAY, 0, 0, 1},
+                       {TCP_USER_TIMEOUT, 0, 0, INT_MAX},
+                       {TCP_KEEPIDLE, 7200, 1, 32767},
+                       {TCP_KEEPINTVL, 75, 1, 32767},
+                       {TCP_KEEPCNT, 9, 1, 127}};
+  const int socket = Socket(AF_INET);
+  const auto set = [&](int option, int value) {
+    return kernel().SetSockOpt(socket, IPPROTO_TCP, option, &value,
+                               sizeof(value));
+  };
+  const auto get = [&](int option) {
+    int value = -1;
+    socklen_t length = sizeof(value);
+    EXPECT_EQ(kernel().GetSockOpt(socket, IPPROTO_TCP, option, &value, &length),
+              Ok());
+    return value;
+  };
+  for (const auto& [option, usual, least, most] : options) {
+    SCOPED_TRACE(option);
+    EXPECT_EQ(get(option), usual);
+    EXPECT_EQ(set(option, most), Ok());
+    EXPECT_EQ(get(option), most);
+    EXPECT_EQ(set(option, least), Ok());
+    EXPECT_EQ(get(option), least);
+    if (option == TCP_NODELAY) continue;
+    EXPECT_EQ(set(option, least - 1), Error(EINVAL));
+    if (most < INT_MAX) {
+      EXPECT_EQ(set(option, most + 1), Error(EINVAL));
+    }
+    EXPECT_EQ(get(option), least);
+  }
+  const char few[2] = {};
+  EXPECT_EQ(
+      kernel().SetSockOpt(socket, IPPROTO_TCP, TCP_NODELAY, few, sizeof(few)),
+      Error(EINVAL));
+  EXPECT_EQ(Set(socket, SO_KEEPALIVE, 7), Ok());
+  EXPECT_EQ(Option<int>(socket, SO_KEEPALIVE), 1);
+}
+
+TEST_P(KernelMessagesConformanceTest, AConnectionHasItsListenersOptions) {
+  const int listener = TcpListener();
+  EXPECT_EQ(Set(listener, SO_KEEPALIVE, 1), Ok());
+  EXPECT_EQ(Set(listener, SO_SNDBUF, 50'000), Ok());
+  EXPECT_EQ(Set(listener, SO_RCVBUF, 40'000), Ok());
+  const std::map<int, int> options = {{TCP_NODELAY, 1},
+                                      {TCP_USER_TIMEOUT, 5000},
+                                      {TCP_KEEPIDLE, 60},
+                                      {TCP_KEEPINTVL, 10},
+                                      {TCP_KEEPCNT, 3}};
+  for (const auto& [option, value] : options) {
+    EXPECT_EQ(kernel().SetSockOpt(listener, IPPROTO_TCP, option, &value,
+                                  sizeof(value)),
+              Ok());
+  }
+  const int client = Socket(AF_INET);
+  EXPECT_EQ(Connect(client, AddressOf(listener)), Error(EINPROGRESS));
+  const int server = Accept(listener);
+  EXPECT_EQ(Option<int>(server, SO_KEEPALIVE), 1);
+  EXPECT_EQ(Option<int>(server, SO_SNDBUF), 100'000);
+  EXPECT_EQ(Option<int>(server, SO_RCVBUF), 80'000);
+  for (const auto& [option, value] : options) {
+    int got = -1;
+    socklen_t length = sizeof(got);
+    EXPECT_EQ(kernel().GetSockOpt(server, IPPROTO_TCP, option, &got, &length),
+              Ok());
+    EXPECT_EQ(got, value) << option;
+  }
+}
+
+// Linux keeps the number of SYN-ACKs that it makes of them.
+TEST_P(KernelMessagesConformanceTest, SecondsOfDeferredAcceptsAreRounded) {
+  const int socket = Socket(AF_INET);
+  const std::map<int, int> rounded = {{-1, 0},  {0, 0},    {1, 1},    {2, 3},
+                                      {3, 3},   {4, 7},    {30, 31},  {31, 31},
+                                      {63, 63}, {64, 127}, {200, 247}};
+  for (const auto& [asked, kept] : rounded) {
+    EXPECT_EQ(kernel().SetSockOpt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &asked,
+                                  sizeof(asked)),
+              Ok());
+    int value = -1;
+    socklen_t length = sizeof(value);
+    EXPECT_EQ(kernel().GetSockOpt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &value,
+                                  &length),
+              Ok());
+    EXPECT_EQ(value, kept) << asked;
+  }
+}
+
+TEST_P(KernelMessagesConformanceTest, ADeferredConnectionComesWithItsBytes) {
+  const int listener = TcpListener();
+  const int seconds = 5;
+  EXPECT_EQ(kernel().SetSockOpt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+                                &seconds, sizeof(seconds)),
+            Ok());
+  const int client = Socket(AF_INET);
+  EXPECT_EQ(Connect(client, AddressOf(listener)), Error(EINPROGRESS));
+  Await(client, EPOLLOUT);
+  EXPECT_EQ(Poll(listener), 0u);
+  EXPECT_EQ(TryToAccept(listener), Error(EAGAIN));
+  Say(client, "x");
+  EXPECT_EQ(Recv(Accept(listener)), "x");
+  const int second = Socket(AF_INET);
+  EXPECT_EQ(Connect(second, AddressOf(listener)), Error(EINPROGRESS));
+  Await(second, EPOLLOUT);
+  EXPECT_EQ(TryToAccept(listener), Error(EAGAIN));
+  Close(second);
+  EXPECT_EQ(Recv(Accept(listener)), "end");
+}
+
+TEST_P(KernelMessagesConformanceTest, CongestionControlHasAName) {
+  const int socket = Socket(AF_INET);
+  const auto set = [&](absl::string_view name) {
+    return kernel().SetSockOpt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                               static_cast<socklen_t>(name.size()));
+  };
+  const auto get = [&] {
+    std::array<char, 64> name = {};
+    socklen_t length = sizeof(name);
+    EXPECT_EQ(kernel().GetSockOpt(socket, IPPROTO_TCP, TCP_CONGESTION,
+                                  name.data(), &length),
+              Ok());
+    EXPECT_EQ(length, 16u);
+    return std::string(name.data());
+  };
+  EXPECT_EQ(set("reno"), Ok());
+  EXPECT_EQ(get(), "reno");
+  EXPECT_EQ(set("none such"), Error(ENOENT));
+  EXPECT_EQ(set(""), Error(EINVAL));
+  EXPECT_EQ(get(), "reno");
+}
+
+TEST_P(KernelMessagesConformanceTest, TcpInfoCountsWhatHasArrived) {
+  const auto info = [&](int socket) {
+    tcp_info info = {};
+    socklen_t length = sizeof(info);
+    EXPECT_EQ(
+        kernel().GetSockOpt(socket, IPPROTO_TCP, TCP_INFO, &info, &length),
+        Ok());
+    return info;
+  };
+  constexpr int kEstablished = 1;
+  constexpr int kFinWait2 = 5;
+  constexpr int kClose = 7;
+  constexpr int kCloseWait = 8;
+  EXPECT_EQ(info(Socket(AF_INET)).tcpi_state, kClose);
+  const auto [client, server] = TcpPair();
+  EXPECT_EQ(info(client).tcpi_state, kEstablished);
+  // The SYN.
+  EXPECT_EQ(info(client).tcpi_bytes_acked, 1u);
+  EXPECT_EQ(info(server).tcpi_bytes_acked, 0u);
+  Say(client, "hello");
+  EXPECT_EQ(Hear(server), "hello");
+  // An answer brings the acknowledgement with it.
+  Say(server, "a");
+  EXPECT_EQ(Hear(client), "a");
+  EXPECT_EQ(info(client).tcpi_bytes_acked, 6u);
+  EXPECT_EQ(info(server).tcpi_bytes_received, 5u);
+  EXPECT_EQ(kernel().Shutdown(client, SHUT_WR), Ok());
+  Await(server, EPOLLRDHUP);
+  Say(server, "b");
+  EXPECT_EQ(Hear(client), "b");
+  EXPECT_EQ(info(client).tcpi_bytes_acked, 7u);
+  EXPECT_EQ(info(server).tcpi_bytes_received, 6u);
+  EXPECT_EQ(info(client).tcpi_state, kFinWait2);
+  EXPECT_EQ(info(server).tcpi_state, kCloseWait);
+  const int off = 0;
+  EXPECT_EQ(
+      kernel().SetSockOpt(client, IPPROTO_TCP, TCP_INFO, &off, sizeof(off)),
+      Error(ENOPROTOOPT));
+}
+
+TEST_P(KernelMessagesConformanceTest, WhatWaitsForAReaderHasNotArrived) {
+  const auto [client, server] = TcpPair();
+  const size_t total = Fill(client);
+  tcp_info info = {};
+  socklen_t length = sizeof(info);
+  EXPECT_EQ(kernel().GetSockOpt(client, IPPROTO_TCP, TCP_INFO, &info, &length),
+            Ok());
+  EXPECT_LT(info.tcpi_bytes_acked, total);
+  EXPECT_GT(info.tcpi_bytes_acked, 1000u);
+  EXPECT_EQ(kernel().GetSockOpt(server, IPPROTO_TCP, TCP_INFO, &info, &length),
+            Ok());
+  EXPECT_LT(info.tcpi_bytes_received, total);
+  EXPECT_GT(info.tcpi_bytes_received, 1000u);
+  Drain(server, total);
+  Say(server, "a");
+  EXPECT_EQ(Hear(client), "a");
+  EXPECT_EQ(kernel().GetSockOpt(client, IPPROTO_TCP, TCP_INFO, &info, &length),
+            Ok());
+  EXPECT_EQ(info.tcpi_bytes_acked, total + 1);
 }
 
 TEST_P(KernelMessagesConformanceTest, ALingerTimeIsReadBack) {

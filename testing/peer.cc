@@ -1,11 +1,14 @@
 #include "testing/peer.h"
 
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "testing/fake/open_file.h"
 #include "testing/fake/socket_file.h"
@@ -24,6 +27,25 @@ size_t CountOf(absl::string_view text, absl::string_view part) {
   return count;
 }
 
+std::string TimesText(absl::string_view text, size_t times) {
+  return absl::StrCat("\"", absl::CHexEscape(text), "\"",
+                      times == 1 ? "" : absl::StrCat(" ", times, " times"));
+}
+
+// Returns the end of `received`, short enough for a message.
+std::string LastOf(absl::string_view received) {
+  constexpr size_t kShownBytes = 200;
+  if (received.empty()) return "nothing";
+  const bool whole = received.size() <= kShownBytes;
+  if (!whole) received.remove_prefix(received.size() - kShownBytes);
+  return absl::StrCat(whole ? "\"" : "...\"", absl::CHexEscape(received), "\"");
+}
+
+std::string ErrorName(int error) {
+  const char* name = ::strerrorname_np(error);
+  return name == nullptr ? absl::StrCat("errno ", error) : name;
+}
+
 }  // namespace
 
 Peer::Peer(FakeWorld& world, std::string name)
@@ -32,6 +54,12 @@ Peer::Peer(FakeWorld& world, std::string name)
       }) {}
 
 Peer::~Peer() {
+  for (const auto& [number, text] : expected_) {
+    world_.ReportFailure(absl::StrCat(name_, ": ", text,
+                                      " was not received when the test ended, "
+                                      "after ",
+                                      LastOf(received_)));
+  }
   if (portion_ != 0) world_.time().Cancel(portion_);
   Hang(/*with_reset=*/false);
   LeaveListener();
@@ -84,20 +112,23 @@ Peer& Peer::Connect(const Address& address) {
       const SysResult result = socket_->Connect(address);
       if (!result.ok() && result.error() != EINPROGRESS) {
         error_ = result.error();
-        return true;
       }
     }
-    if (socket_->is_connected()) return true;
-    ReadWhatCame();
-    return error_ != 0;
+    if (error_ == 0 && socket_->is_connected()) return true;
+    if (error_ == 0) ReadWhatCame();
+    if (error_ == 0) return false;
+    NoteUnmet(absl::StrCat("no connection to ", address.ToString()));
+    return true;
   });
   return *this;
 }
 
 Peer& Peer::Accept() {
   script_.Then([this] {
-    // Where nobody can come.
-    if (listener_ == nullptr || !listener_->is_listening()) return true;
+    if (listener_ == nullptr || !listener_->is_listening()) {
+      NoteUnmet("no connection was accepted");
+      return true;
+    }
     std::shared_ptr<SocketFile> connection;
     if (!listener_->Accept(connection).ok()) return false;
     Hang(/*with_reset=*/false);
@@ -142,14 +173,38 @@ Peer& Peer::Wait(absl::Duration time) {
 }
 
 Peer& Peer::AwaitBytes(size_t count) {
-  script_.Then(
-      [this, count] { return received_.size() >= count || is_over(); });
+  script_.Then([this, count] {
+    if (received_.size() >= count) return true;
+    if (!is_over()) return false;
+    NoteUnmet(absl::StrCat(count, " bytes were not received"));
+    return true;
+  });
   return *this;
 }
 
 Peer& Peer::AwaitText(std::string text, size_t times) {
   script_.Then([this, text = std::move(text), times] {
-    return CountOf(received_, text) >= times || is_over();
+    if (HasText(text, times)) return true;
+    if (!is_over()) return false;
+    NoteUnmet(absl::StrCat(TimesText(text, times), " was not received"));
+    return true;
+  });
+  return *this;
+}
+
+Peer& Peer::ExpectText(std::string text, size_t times) {
+  const int number = next_expected_++;
+  expected_.emplace(number, TimesText(text, times));
+  script_.Then([this, text = std::move(text), times, number] {
+    if (!HasText(text, times)) {
+      if (!is_over()) return false;
+      const std::string what =
+          absl::StrCat(TimesText(text, times), " was not received");
+      NoteUnmet(what);
+      world_.ReportFailure(Explained(what));
+    }
+    expected_.erase(number);
+    return true;
   });
   return *this;
 }
@@ -192,7 +247,9 @@ Peer& Peer::Reset() {
 Peer& Peer::Vanish() {
   StopReading();
   return Do([this] {
-    if (socket_ != nullptr) socket_->RemoveWatcher(script_);
+    if (socket_ == nullptr) return;
+    socket_->RemoveWatcher(script_);
+    socket_->CutOff();
   });
 }
 
@@ -248,7 +305,10 @@ void Peer::ReadNextPortion() {
 
 bool Peer::SendRest(std::string& rest) {
   while (!rest.empty()) {
-    if (socket_ == nullptr) return true;
+    if (socket_ == nullptr) {
+      NoteUnmet(absl::StrCat(rest.size(), " bytes were not sent"));
+      return true;
+    }
     const SysResult result = socket_->Send(rest);
     if (result.would_block()) {
       // So that space, when there is some, is told.
@@ -257,11 +317,27 @@ bool Peer::SendRest(std::string& rest) {
     }
     if (!result.ok()) {
       if (error_ == 0) error_ = result.error();
+      NoteUnmet(absl::StrCat(rest.size(), " bytes were not sent"));
       return true;
     }
     rest.erase(0, static_cast<size_t>(result.value()));
   }
   return true;
+}
+
+bool Peer::HasText(absl::string_view text, size_t times) const {
+  return CountOf(received_, text) >= times;
+}
+
+std::string Peer::Explained(absl::string_view what) const {
+  const std::string error =
+      error_ == 0 ? "" : absl::StrCat(" (", ErrorName(error_), ")");
+  return absl::StrCat(name_, ": ", what, ": the connection ended", error,
+                      " after ", LastOf(received_));
+}
+
+void Peer::NoteUnmet(absl::string_view what) {
+  if (unmet_.empty()) unmet_ = Explained(what);
 }
 
 void Peer::Hang(bool with_reset) {

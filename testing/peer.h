@@ -3,6 +3,7 @@
 #define POLLUX_TESTING_PEER_H_
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -22,7 +23,7 @@ namespace pollux {
 //
 //   Peer client(world, "client");
 //   client.Connect(address).Send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-//       .AwaitText("ha?\n").HalfClose().AwaitEnd();
+//       .ExpectText("ha?\n").HalfClose().AwaitEnd();
 //
 //   Peer upstream(world, "upstream");
 //   upstream.Listen(address)
@@ -30,14 +31,19 @@ namespace pollux {
 //       .Accept().Reset();  // the next connection
 //
 //   reactor->Run();  // until something stops it
-//   EXPECT_TRUE(client.done());
+//   EXPECT_TRUE(client.done()) << client.unmet();
 //
 // What arrives is read at once and kept, unless the script says otherwise. It
 // acts between the calls of the program under test, never inside of one, and is
 // not part of any FakeKernel: it uses no descriptor, and no fault hits it.
 //
-// Owned by the test; one thread; must not outlive its world. The script may
-// grow while it runs. Nothing fails: what went wrong is in error().
+// A script never stops in the middle: a step that fails, for example because
+// the connection has ended, is skipped, and the next one begins. done() then
+// stays false, and unmet() names the first such step.
+//
+// Owned by the test; one thread; must not outlive its world, nor be destroyed
+// by one of its own steps (a check ends the process). The script may grow while
+// it runs.
 class Peer final {
  public:
   Peer(FakeWorld& world, std::string name);
@@ -65,27 +71,36 @@ class Peer final {
   // Where it is: which port, if 0 was asked for.
   Address address() const;
 
-  // The script. Each step begins when the one before is done.
+  // The script. Each step begins when the one before is over.
 
-  // Done when the connection is made or refused.
+  // Over when the connection is made or refused; unmet if it is refused.
   Peer& Connect(const Address& address);
-  // Done when a connection has come. Closes the one before it, if there is one:
-  // received(), saw_end() and error() begin anew.
+  // Over when a connection has come; unmet if the peer does not listen. Closes
+  // the connection before it, if there is one: received(), saw_end() and
+  // error() begin anew.
   Peer& Accept();
   // Nobody is listened to any more: who waits is reset, who comes is refused.
   Peer& StopListening();
-  // Done when the kernel has taken all of it, or the connection is broken.
+  // Over when the kernel has taken all of it; unmet if the connection breaks
+  // before that.
   Peer& Send(std::string bytes);
   // The same in pieces of `piece_bytes`, `gap` apart.
   Peer& SendInPieces(absl::string_view bytes, size_t piece_bytes,
                      absl::Duration gap);
   Peer& Wait(absl::Duration time);
-  // Done when so much has been received in all, or no more can come.
+  // Over when `text` stands in what was received `times` times. Fails the run
+  // if the connection ends before that, or the peer is destroyed before that:
+  // Simulation notes the failure, without a Simulation the GoogleTest test
+  // fails. For runs without faults; where a fault may end the connection, use
+  // AwaitText() and ask done().
+  Peer& ExpectText(std::string text, size_t times = 1);
+  // Over when so much has been received in all; unmet if the connection ends
+  // before that.
   Peer& AwaitBytes(size_t count);
-  // Done when `text` stands in what was received `times` times, or no more can
-  // come.
+  // Over when `text` stands in what was received `times` times; unmet if the
+  // connection ends before that.
   Peer& AwaitText(std::string text, size_t times = 1);
-  // Done when the connection has ended, in whatever way.
+  // Over when the connection has ended, in whatever way.
   Peer& AwaitEnd();
   // From here on, reads `bytes` every `interval`; an infinite interval stops
   // reading.
@@ -97,16 +112,22 @@ class Peer final {
   Peer& Close();
   // An RST.
   Peer& Reset();
-  // Says nothing more and reads nothing more, and is never heard of again: a
-  // cable that was cut.
+  // Sends nothing more and acknowledges nothing more: a cable that was cut. The
+  // program learns it from TCP's timers (ETIMEDOUT): 924.6 s after it has sent
+  // something, or TCP_USER_TIMEOUT, or when keep-alive probes fail
+  // (SO_KEEPALIVE).
   Peer& Vanish();
   Peer& Do(absl::AnyInvocable<void()> action);
 
   // What came of it.
 
   const std::string& name() const { return name_; }
-  // Whether the script has come to its end.
-  bool done() const { return script_.done(); }
+  // Whether the script has ended and every step has succeeded.
+  bool done() const { return script_.done() && unmet_.empty(); }
+  // The first step that failed, and the reason: "client: \"a\" was
+  // not received: the connection ended (ECONNRESET) after \"b\"". Empty if
+  // there was none.
+  const std::string& unmet() const { return unmet_; }
   const std::string& received() const { return received_; }
   // Whether the other end has sent its FIN, and all was read.
   bool saw_end() const { return saw_end_; }
@@ -123,6 +144,10 @@ class Peer final {
   void ReadSome(size_t most_bytes);
   void ReadNextPortion();
   bool SendRest(std::string& rest);
+  bool HasText(absl::string_view text, size_t times) const;
+  // Notes that the current step has failed: `what` did not happen.
+  void NoteUnmet(absl::string_view what);
+  std::string Explained(absl::string_view what) const;
   void Hang(bool with_reset);
   bool is_over() const { return saw_end_ || error_ != 0 || socket_ == nullptr; }
 
@@ -143,6 +168,10 @@ class Peer final {
   std::string received_;
   bool saw_end_ = false;
   int error_ = 0;
+  std::string unmet_;
+  // Of ExpectText(), by number: those that are not met yet.
+  std::map<int, std::string> expected_;
+  int next_expected_ = 0;
 };
 
 }  // namespace pollux

@@ -1,12 +1,17 @@
 #include "testing/peer.h"
 
+#include <fcntl.h>
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -65,9 +70,12 @@ TEST_F(PeerTest, SendsInPiecesOverTime) {
 }
 
 TEST_F(PeerTest, IsToldWhenNobodyListens) {
-  peer_.Connect(*Address::Parse("127.0.0.1:81"));
+  peer_.Connect(*Address::Parse("127.0.0.1:81")).Do([] {});
   world_.PassAll(absl::Seconds(1));
-  EXPECT_TRUE(peer_.done());
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: no connection to 127.0.0.1:81: the connection ended "
+            "(ECONNREFUSED) after nothing");
   EXPECT_EQ(peer_.error(), ECONNREFUSED);
 }
 
@@ -122,11 +130,239 @@ TEST_F(PeerTest, VanishesWithoutAWord) {
   world_.PassAll(absl::ZeroDuration());
   const int socket = Accept();
   EXPECT_EQ(kernel_.Send(socket, {"anybody?", 8}, 0).value(), 8);
-  world_.PassAll(absl::Hours(1));
+  const auto pass = [this](absl::Duration time) {
+    world_.time().After(time, [] {});
+    world_.PassAll(time);
+  };
+  pass(absl::Minutes(15));
   EXPECT_EQ(peer_.received(), "");
   char buffer[1];
   EXPECT_EQ(kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
             EAGAIN);
+  pass(absl::Minutes(1));
+  EXPECT_EQ(kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
+            ETIMEDOUT);
+}
+
+TEST_F(PeerTest, ActsBeforeACallLooksUpItsDescriptor) {
+  const int listener = listener_.descriptor();
+  peer_.Connect(address_).AwaitText("x").Do([&] { listener_.Close(); });
+  Peer second(world_, "second");
+  second.Connect(address_);
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"x", 1}, 0).value(), 1);
+  EXPECT_EQ(kernel_.Accept4(listener, nullptr, nullptr, SOCK_NONBLOCK).error(),
+            EBADF);
+}
+
+TEST_F(PeerTest, MayCloseADescriptorThatABlockingCallWaitsOn) {
+  const int flags = static_cast<int>(
+      kernel_.Fcntl(listener_.descriptor(), F_GETFL, 0).value());
+  ASSERT_TRUE(
+      kernel_.Fcntl(listener_.descriptor(), F_SETFL, flags & ~O_NONBLOCK).ok());
+  peer_.Wait(absl::Seconds(1))
+      .Do([&] { listener_.Close(); })
+      .Connect(address_)
+      .Send("late");
+  // As in Linux, the call that waits keeps the file.
+  const int socket = Accept();
+  std::string bytes;
+  EXPECT_EQ(Recv(socket, bytes), 4);
+  // Nothing is left of it when the call has returned.
+  Peer second(world_, "second");
+  second.Connect(address_);
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(second.error(), ECONNREFUSED);
+}
+
+TEST_F(PeerTest, MayCloseAnEpollSetThatIsWaitedOn) {
+  const int epoll = kernel_.EpollCreate1(0).descriptor();
+  peer_.Wait(absl::Seconds(1)).Do([&] {
+    EXPECT_TRUE(kernel_.Close(epoll).ok());
+  });
+  epoll_event events[1];
+  EXPECT_EQ(kernel_.EpollPwait2(epoll, events, absl::Seconds(2)).value(), 0);
+}
+
+TEST_F(PeerTest, MayCloseASocketThatReceivesSeveralMessages) {
+  peer_.Connect(address_);
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  peer_.Wait(absl::Seconds(1))
+      .Do([&] { EXPECT_TRUE(kernel_.Close(socket).ok()); })
+      .Send("a")
+      .Wait(absl::Seconds(1))
+      .Send("b");
+  std::array<char, 8> bytes;
+  iovec piece = {.iov_base = bytes.data(), .iov_len = bytes.size()};
+  std::array<mmsghdr, 2> messages = {};
+  for (mmsghdr& message : messages) {
+    message.msg_hdr.msg_iov = &piece;
+    message.msg_hdr.msg_iovlen = 1;
+  }
+  EXPECT_EQ(
+      kernel_.RecvMMsg(socket, absl::MakeSpan(messages), /*flags=*/0).value(),
+      2);
+}
+
+TEST_F(PeerTest, DoesNotActWithinTheTurnOfAnother) {
+  std::string order;
+  Peer second(world_, "second");
+  second.Connect(address_).AwaitText("x").Do([&] { order += "second "; });
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  peer_
+      .Do([&] {
+        EXPECT_EQ(kernel_.Send(socket, {"x", 1}, 0).value(), 1);
+        char buffer[1];
+        EXPECT_EQ(
+            kernel_.Recv(socket, absl::MakeSpan(buffer), MSG_DONTWAIT).error(),
+            EAGAIN);
+        order += "first ";
+      })
+      .Do([&] { order += "first "; });
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(order, "first first second ");
+}
+
+TEST_F(PeerTest, IsNotDoneIfTheTextItAwaitsNeverCame) {
+  bool went_on = false;
+  peer_.Connect(address_).AwaitText("hello").Do([&] { went_on = true; });
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hell", 4}, 0).value(), 4);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(went_on);
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: \"hello\" was not received: the connection ended after "
+            "\"hell\"");
+}
+
+TEST_F(PeerTest, IsNotDoneIfTheBytesItAwaitsNeverCame) {
+  peer_.Connect(address_).AwaitBytes(5);
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(kernel_.Close(Accept()).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: 5 bytes were not received: the connection ended after "
+            "nothing");
+}
+
+TEST_F(PeerTest, IsNotDoneIfItCouldNotSend) {
+  peer_.Connect(address_).Close().Send("hello");
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: 5 bytes were not sent: the connection ended after nothing");
+}
+
+TEST_F(PeerTest, TheFirstUnmetStepIsTold) {
+  peer_.Connect(address_).AwaitText("a").Close().Send("b").AwaitText("c");
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(kernel_.Close(Accept()).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(peer_.unmet(),
+            "peer: \"a\" was not received: the connection ended after "
+            "nothing");
+}
+
+TEST_F(PeerTest, IsDoneWhenTheTextItAwaitsCameBeforeTheEnd) {
+  peer_.Connect(address_).AwaitText("hello").AwaitBytes(5).AwaitEnd();
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hello", 5}, 0).value(), 5);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(peer_.done()) << peer_.unmet();
+}
+
+class ExpectTextTest : public PeerTest {
+ protected:
+  ExpectTextTest() {
+    world_.set_on_failure(
+        [this](const std::string& failure) { failures_.push_back(failure); });
+  }
+
+  std::vector<std::string> failures_;
+};
+
+TEST_F(ExpectTextTest, HoldsWhenTheTextCame) {
+  peer_.Connect(address_).ExpectText("lo", 2);
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hello hello", 11}, 0).value(), 11);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_TRUE(peer_.done());
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(ExpectTextTest, FailsTheRunWhenTheConnectionEnds) {
+  bool went_on = false;
+  peer_.Connect(address_).ExpectText("lo", 2).Do([&] { went_on = true; });
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  EXPECT_EQ(kernel_.Send(socket, {"hello", 5}, 0).value(), 5);
+  EXPECT_TRUE(kernel_.Close(socket).ok());
+  world_.PassAll(absl::ZeroDuration());
+  // So that what stops the program is not forgotten.
+  EXPECT_TRUE(went_on);
+  EXPECT_FALSE(peer_.done());
+  EXPECT_EQ(failures_,
+            std::vector<std::string>{"peer: \"lo\" 2 times was not received: "
+                                     "the connection ended after \"hello\""});
+}
+
+TEST_F(ExpectTextTest, FailsTheRunWhenItIsDestroyedBefore) {
+  {
+    Peer peer(world_, "short");
+    peer.Connect(address_).ExpectText("a");
+    world_.PassAll(absl::ZeroDuration());
+  }
+  EXPECT_EQ(failures_,
+            std::vector<std::string>{"short: \"a\" was not received when the "
+                                     "test ended, after nothing"});
+}
+
+TEST(ExpectTextDefaultTest, FailsTheGoogleTestThatRuns) {
+  EXPECT_NONFATAL_FAILURE(
+      {
+        FakeWorld world;
+        Peer peer(world, "peer");
+        peer.Connect(*Address::Parse("127.0.0.1:80")).ExpectText("a");
+        world.PassAll(absl::ZeroDuration());
+      },
+      "peer: \"a\" was not received: the connection ended (ECONNREFUSED) after "
+      "nothing (seed 1)");
+}
+
+TEST_F(PeerTest, MayNotBeDestroyedByItsOwnScript) {
+  auto peer = std::make_unique<Peer>(world_, "hasty");
+  peer->Do([&] { peer.reset(); });
+  EXPECT_DEATH(world_.PassAll(absl::ZeroDuration()),
+               "destroyed by a step of its own script");
+}
+
+TEST_F(PeerTest, StepsWaitForAStepThatLetsTimePass) {
+  std::string order;
+  Peer second(world_, "second");
+  second.Connect(address_).Wait(absl::Seconds(1)).Send("x");
+  world_.PassAll(absl::ZeroDuration());
+  const int socket = Accept();
+  peer_.Connect(address_)
+      .Do([&] {
+        std::string bytes;
+        EXPECT_EQ(Recv(socket, bytes), 1);
+        order += "first ";
+      })
+      .Do([&] { order += "second "; });
+  // Ends the connection while the first step waits: something has happened.
+  world_.PassAll(absl::ZeroDuration());
+  EXPECT_EQ(order, "first second ");
 }
 
 // The other way round: the host connects to a peer.
@@ -306,7 +542,7 @@ TEST_F(ServingPeerTest, SaysWhenItCannotListen) {
   server_.Listen(address_).AwaitText("never").Close();
   world_.PassAll(absl::ZeroDuration());
   EXPECT_EQ(server_.error(), EADDRINUSE);
-  EXPECT_TRUE(server_.done());
+  EXPECT_FALSE(server_.done());
   EXPECT_FALSE(first.done());
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "reactor/kernel.h"
 #include "reactor/reactor.h"
 #include "reactor/syscall_record.h"
@@ -17,6 +18,7 @@
 #include "testing/fake_world.h"
 #include "testing/fault_plan.pb.h"
 #include "testing/faulty_kernel.h"
+#include "testing/run_report.h"
 #include "testing/transcript.h"
 
 namespace pollux {
@@ -25,8 +27,11 @@ namespace pollux {
 // and the failures that were found. Everything in it follows from the seed and
 // the plan.
 //
-// Made by RunScenario(); a scenario uses it and leaves nothing behind in it.
-class Simulation {
+// Made by RunScenario(); a scenario uses it and leaves nothing behind in it. If
+// the process crashes meanwhile, fails a CHECK or a GoogleTest assertion, seed,
+// plan and the last calls are printed; such an assertion is a failure of the
+// run, too.
+class Simulation final : private SyscallObserver {
  public:
   struct Options {
     uint64_t seed = 1;
@@ -34,9 +39,13 @@ class Simulation {
     FakeKernel::Options host;
     // Calls whose lines a failure shows.
     size_t transcript_lines = 100;
+    // The bounds of a run. A run that exceeds one has failed.
+    absl::Duration max_time = absl::Hours(24);
+    uint64_t max_calls = 1'000'000;
   };
 
   explicit Simulation(const Options& options);
+  ~Simulation();
   Simulation(const Simulation&) = delete;
   Simulation& operator=(const Simulation&) = delete;
 
@@ -58,20 +67,40 @@ class Simulation {
   void Run(Reactor& reactor);
 
   // See FaultyKernel::set_log().
-  void LogCalls(std::vector<SyscallRecord>* log) { faulty_.set_log(log); }
+  void LogCalls(std::vector<LoggedCall>* log) { faulty_.set_log(log); }
+
+  // Notes that descriptors are open, if any are, and which calls opened them.
+  void ExpectNoOpenDescriptors();
+  // Notes that a call was made on a descriptor that was not open, if one was.
+  void ExpectNoBadDescriptors();
 
   // Notes a failure if `holds` is false.
   void Expect(bool holds, absl::string_view what);
   const std::vector<std::string>& failures() const { return failures_; }
 
  private:
+  // A call that is remembered, and its number.
+  struct Call {
+    uint64_t number = 0;
+    SyscallRecord record;
+  };
+
+  void OnSyscall(const SyscallRecord& record) override;
+  void NoteDescriptors(const SyscallRecord& record);
+  void NoteStuck(const std::string& reason);
+
   const Options options_;
   FakeWorld world_;
   FakeKernel host_;
   FaultyKernel faulty_;
   Transcript transcript_;
   TracingKernel kernel_;
+  // By descriptor, the call that opened it; number 0 where none is known.
+  std::vector<Call> opened_by_;
+  // The first on a descriptor that was not open.
+  Call bad_call_;
   std::vector<std::string> failures_;
+  RunReport report_;
 };
 
 // What is run again and again: builds a program on the simulation's kernel,
@@ -96,14 +125,19 @@ struct Outcome {
   std::string Describe(const Simulation::Options& options) const;
 };
 
-// Runs `scenario` once. Heap memory must be back to its start, so a first run,
+// Runs `scenario` once. The seed and the plan of the command line (--seed=,
+// --plan=) or the environment (POLLUX_SEED, POLLUX_PLAN), where given, come
+// before those of `options`: so any run can be had again, in any test.
+//
+// Heap memory must be back to its start, so a first run,
 // in which libraries allocate what they keep for good, fails: run it again.
 Outcome RunScenario(const Simulation::Options& options, Scenario scenario);
 
 // What a sweep came to.
 struct SweepOutcome {
+  // One without a fault and one for each call and fault. 1 if the first failed.
   uint64_t runs = 0;
-  // Of the first runs that failed.
+  // Each run that failed, described; at the end, whether some runs were left.
   std::vector<std::string> failures;
 };
 
@@ -111,6 +145,10 @@ struct SweepOutcome {
 // and every errno that its man page lists, for every transfer and every length
 // that it could be cut to (up to 512 bytes; of larger ones for the ends and
 // some between), and for every wait with spurious events and a late return.
+//
+// Stops at once if the scenario fails without a fault, which a fault would not
+// explain, and after five failures: more would only bury them. Where a plan was
+// asked for, runs only that.
 SweepOutcome Sweep(const Simulation::Options& options, Scenario scenario);
 
 }  // namespace pollux

@@ -25,7 +25,7 @@ TEST(HelloServiceTest, SaysHelloToASlowTypist) {
   client.Connect(address)
       .SendInPieces("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n",
                     /*piece_bytes=*/1, /*gap=*/absl::Milliseconds(100))
-      .AwaitText("hello\n")
+      .ExpectText("hello\n")
       .Do([&] { reactor->Stop(); });
   EXPECT_TRUE(ServeHello(*reactor, address).ok());
 

@@ -21,6 +21,13 @@ DatagramSocket::~DatagramSocket() {
   network_.files_in_flight().Remove(*this);
 }
 
+SocketFile::BufferBytes DatagramSocket::DefaultBufferBytes() const {
+  const Network::Options& options = network_.options();
+  const size_t bytes =
+      is_unix() ? options.unix_datagram_buffer_bytes : options.udp_buffer_bytes;
+  return {.send = bytes, .receive = bytes};
+}
+
 SysResult DatagramSocket::Shutdown(int how) {
   if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
     return SysResult::Error(EINVAL);

@@ -60,6 +60,7 @@ class DatagramSocket : public SocketFile {
       : SocketFile(family, SOCK_DGRAM), network_(network) {}
 
   Network& network() const { return network_; }
+  BufferBytes DefaultBufferBytes() const override;
   // Puts a datagram into the queue, and wakes who waits for one.
   void Deliver(Datagram datagram);
   // Empties the queue. Returns whether there was anything in it.

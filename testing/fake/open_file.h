@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -34,7 +35,7 @@ class FileWatcher {
 // An open file description (open(2)): what dup'ed descriptors share. Kept alive
 // by a shared_ptr from each descriptor, as Linux counts references; a file
 // that is closed for the last time is destroyed at once. One thread.
-class OpenFile {
+class OpenFile : public std::enable_shared_from_this<OpenFile> {
  public:
   OpenFile() = default;
   OpenFile(const OpenFile&) = delete;

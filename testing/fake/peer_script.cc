@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "absl/log/check.h"
+
 namespace pollux {
 
 PeerScript::~PeerScript() {
+  CHECK(!is_in_turn_) << "a peer was destroyed by a step of its own script";
   for (VirtualTime::PlanId plan : {turn_, pause_}) {
     if (plan != 0) time_.Cancel(plan);
   }
@@ -50,6 +53,14 @@ void PeerScript::Schedule() {
 }
 
 void PeerScript::TakeTurn() {
+  // A step that waits lets time pass, but the next step waits for it.
+  if (is_in_turn_) return;
+  is_in_turn_ = true;
+  TakeSteps();
+  is_in_turn_ = false;
+}
+
+void PeerScript::TakeSteps() {
   before_turn_();
   while (!steps_.empty()) {
     // Not in the queue while it runs: it may add to it.

@@ -17,7 +17,7 @@ namespace pollux {
 // done. The script may grow while it runs.
 //
 // Owned by a peer, whose files it is to watch; the time must outlive it; one
-// thread.
+// thread. A step may not destroy it, which is checked.
 class PeerScript final : public FileWatcher {
  public:
   // Returns whether it is done.
@@ -44,6 +44,7 @@ class PeerScript final : public FileWatcher {
   void OnFileGone(OpenFile&) override {}
 
   void TakeTurn();
+  void TakeSteps();
 
   VirtualTime& time_;
   absl::AnyInvocable<void()> before_turn_;
@@ -52,6 +53,7 @@ class PeerScript final : public FileWatcher {
   VirtualTime::PlanId turn_ = 0;
   VirtualTime::PlanId pause_ = 0;
   bool pause_is_over_ = false;
+  bool is_in_turn_ = false;
 };
 
 }  // namespace pollux

@@ -37,7 +37,11 @@ void FakeProcess::Signal(int signal) {
   if (!is_running()) return;
   const auto handler = handlers_.find(signal);
   if (signal != SIGKILL && handler != handlers_.end()) {
-    handler->second(*this);
+    // Not in the map while it runs: it may set another.
+    SignalHandler running = std::move(handler->second);
+    running(*this);
+    const auto after = handlers_.find(signal);
+    if (after->second == nullptr) after->second = std::move(running);
   } else if (!IsIgnored(signal)) {
     End(CLD_KILLED, signal);
   }

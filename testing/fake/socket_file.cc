@@ -16,12 +16,12 @@ socklen_t LeastLength(int family) {
   return family == AF_INET ? sizeof(sockaddr_in) : 24;
 }
 
-// Copies as much as there is room for, and says how much that was.
-template <typename T>
-SysResult Tell(const T& told, void* value, socklen_t* length) {
-  *length = std::min<socklen_t>(*length, sizeof(told));
-  std::memcpy(value, &told, *length);
-  return SysResult::Ok();
+// As Linux: no less than a packet, no more than net.core.wmem_max and rmem_max,
+// and twice as much as asked for.
+size_t BufferFor(int asked, size_t least) {
+  constexpr uint32_t kMost = 212'992;
+  const size_t bytes = std::min(static_cast<uint32_t>(asked), kMost);
+  return std::max(2 * bytes, least);
 }
 
 }  // namespace
@@ -47,6 +47,9 @@ SysResult SocketFile::CheckFamily(const Address& address) const {
 void SocketFile::CopyOptions(const SocketFile& from) {
   reuse_address_ = from.reuse_address_;
   reuse_port_ = from.reuse_port_;
+  keep_alive_ = from.keep_alive_;
+  send_buffer_bytes_ = from.send_buffer_bytes_;
+  receive_buffer_bytes_ = from.receive_buffer_bytes_;
   linger_ = from.linger_;
 }
 
@@ -70,23 +73,28 @@ int SocketFile::protocol() const {
   return type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
+SysResult SocketFile::SetTcpOption(int, const void*, socklen_t) {
+  return SysResult::Error(ENOPROTOOPT);
+}
+
+SysResult SocketFile::GetTcpOption(int, void*, socklen_t*) const {
+  return SysResult::Error(ENOPROTOOPT);
+}
+
 SysResult SocketFile::SetOption(int level, int option, const void* value,
                                 socklen_t length) {
   if (level != SOL_SOCKET && is_unix()) return SysResult::Error(EOPNOTSUPP);
-  if (level == IPPROTO_TCP && type_ != SOCK_STREAM) {
-    return SysResult::Error(ENOPROTOOPT);
-  }
+  if (level == IPPROTO_TCP) return SetTcpOption(option, value, length);
   if (length < sizeof(int)) return SysResult::Error(EINVAL);
   int number;
   std::memcpy(&number, value, sizeof(number));
-  if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && number == 0) {
-    // The fake's IPv6 and IPv4 do not know each other: better refused than
-    // taken, and then no IPv4 heard.
-    return SysResult::Error(ENOPROTOOPT);
+  if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && family_ == AF_INET6 &&
+      number != 0) {
+    // Always so: the fake's IPv6 and IPv4 do not know each other. To turn it
+    // off is refused, for then no IPv4 would be heard all the same.
+    return SysResult::Ok();
   }
-  // Others of TCP and IP are taken, and change nothing in a network without
-  // delay.
-  if (level != SOL_SOCKET) return SysResult::Ok();
+  if (level != SOL_SOCKET) return SysResult::Error(ENOPROTOOPT);
   switch (option) {
     case SO_REUSEADDR:
       reuse_address_ = number != 0;
@@ -103,16 +111,23 @@ SysResult SocketFile::SetOption(int level, int option, const void* value,
       if (given.l_onoff != 0) linger_.l_linger = given.l_linger;
       return SysResult::Ok();
     }
-    case SO_TYPE:
-    case SO_DOMAIN:
-    case SO_PROTOCOL:
-    case SO_ERROR:
-    case SO_ACCEPTCONN:
-    // On Linux it can be set; the fake passes no SCM_CREDENTIALS.
-    case SO_PASSCRED:
-      return SysResult::Error(ENOPROTOOPT);
-    default:
+    case SO_KEEPALIVE:
+      keep_alive_ = number != 0;
+      OnKeepAliveSet();
       return SysResult::Ok();
+    case SO_SNDBUF: {
+      // SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF.
+      constexpr size_t kLeast = 4608;
+      send_buffer_bytes_ = BufferFor(number, kLeast);
+      return SysResult::Ok();
+    }
+    case SO_RCVBUF: {
+      constexpr size_t kLeast = 2304;
+      receive_buffer_bytes_ = BufferFor(number, kLeast);
+      return SysResult::Ok();
+    }
+    default:
+      return SysResult::Error(ENOPROTOOPT);
   }
 }
 
@@ -120,31 +135,48 @@ SysResult SocketFile::GetOption(int level, int option, void* value,
                                 socklen_t* length) {
   if (static_cast<int>(*length) < 0) return SysResult::Error(EINVAL);
   if (level == IPPROTO_IPV6 && option == IPV6_V6ONLY && family_ == AF_INET6) {
-    return Tell(int{1}, value, length);
+    return CopyOption(int{1}, value, length);
   }
-  if (level != SOL_SOCKET) return SysResult::Error(ENOPROTOOPT);
+  if (level != SOL_SOCKET && is_unix()) return SysResult::Error(EOPNOTSUPP);
+  if (level == IPPROTO_TCP && type_ == SOCK_STREAM) {
+    return GetTcpOption(option, value, length);
+  }
+  if (level != SOL_SOCKET) {
+    // ip_getsockopt() in net/ipv4/ip_sockglue.c.
+    const bool known =
+        family_ != AF_INET || level == IPPROTO_IP || level == protocol();
+    return SysResult::Error(known ? ENOPROTOOPT : EOPNOTSUPP);
+  }
   switch (option) {
     case SO_ERROR:
-      return Tell(TakeError(), value, length);
+      return CopyOption(TakeError(), value, length);
     case SO_TYPE:
-      return Tell(type_, value, length);
+      return CopyOption(type_, value, length);
     case SO_DOMAIN:
-      return Tell(family_, value, length);
+      return CopyOption(family_, value, length);
     case SO_PROTOCOL:
-      return Tell(protocol(), value, length);
+      return CopyOption(protocol(), value, length);
     case SO_ACCEPTCONN:
-      return Tell(int{is_listening()}, value, length);
+      return CopyOption(int{is_listening()}, value, length);
     case SO_REUSEADDR:
-      return Tell(int{reuse_address_}, value, length);
+      return CopyOption(int{reuse_address_}, value, length);
     case SO_REUSEPORT:
-      return Tell(int{reuse_port_}, value, length);
+      return CopyOption(int{reuse_port_}, value, length);
     case SO_LINGER:
-      return Tell(linger_, value, length);
+      return CopyOption(linger_, value, length);
+    case SO_KEEPALIVE:
+      return CopyOption(int{keep_alive_}, value, length);
+    case SO_SNDBUF:
+      return CopyOption(static_cast<int>(send_buffer_bytes()), value, length);
+    case SO_RCVBUF:
+      return CopyOption(static_cast<int>(receive_buffer_bytes()), value,
+                        length);
     case SO_PEERCRED: {
       constexpr ucred kNobody = {.pid = 0,
                                  .uid = static_cast<uid_t>(-1),
                                  .gid = static_cast<gid_t>(-1)};
-      return Tell(knows_peer_process_ ? kProcess : kNobody, value, length);
+      return CopyOption(knows_peer_process_ ? kProcess : kNobody, value,
+                        length);
     }
     default:
       return SysResult::Error(ENOPROTOOPT);

@@ -5,9 +5,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/types/span.h"
@@ -18,14 +22,22 @@
 
 namespace pollux {
 
+// Copies as much of an option's value as fits into `value`, and sets `*length`
+// to the number of bytes copied.
+template <typename T>
+SysResult CopyOption(const T& option, void* value, socklen_t* length) {
+  *length = std::min<socklen_t>(*length, sizeof(option));
+  std::memcpy(value, &option, *length);
+  return SysResult::Ok();
+}
+
 // A socket of whatever kind: an address, options (socket(7)), an error that
 // waits to be told, and the calls that FakeKernel makes on it.
 //
 // As an OpenFile: shared by its descriptors, and by messages that it is on its
 // way in; one thread. Failures are the errnos of the man pages; EAGAIN says
 // that a blocking call would wait.
-class SocketFile : public OpenFile,
-                   public std::enable_shared_from_this<SocketFile> {
+class SocketFile : public OpenFile {
  public:
   // Who every process of the fake is: SO_PEERCRED.
   static constexpr ucred kProcess = {.pid = 4711, .uid = 1000, .gid = 1000};
@@ -39,6 +51,8 @@ class SocketFile : public OpenFile,
   virtual SysResult GetPeerName(Address& name) const = 0;
   virtual SysResult SendMessage(const OutgoingMessage& message) = 0;
   virtual SysResult ReceiveMessage(IncomingMessage& message) = 0;
+  // socket(7), tcp(7). Options that the fake does not model are refused, as
+  // Linux refuses unknown ones (ENOPROTOOPT): none succeeds and does nothing.
   SysResult SetOption(int level, int option, const void* value,
                       socklen_t length);
   SysResult GetOption(int level, int option, void* value, socklen_t* length);
@@ -67,6 +81,14 @@ class SocketFile : public OpenFile,
   const Address& peer_address() const { return peer_address_; }
   bool reuse_address() const { return reuse_address_; }
   bool reuse_port() const { return reuse_port_; }
+  // SO_SNDBUF and SO_RCVBUF, or what the network gives: in bytes that were
+  // sent, where Linux counts its own overhead too.
+  size_t send_buffer_bytes() const {
+    return send_buffer_bytes_.value_or(DefaultBufferBytes().send);
+  }
+  size_t receive_buffer_bytes() const {
+    return receive_buffer_bytes_.value_or(DefaultBufferBytes().receive);
+  }
   virtual bool is_listening() const { return false; }
 
   // SO_ERROR.
@@ -84,7 +106,24 @@ class SocketFile : public OpenFile,
   virtual FileList TakeFilesReceived() { return {}; }
 
  protected:
+  struct BufferBytes {
+    size_t send;
+    size_t receive;
+  };
+
   SocketFile(int family, int type) : family_(family), type_(type) {}
+
+  // The sizes of the buffers without SO_SNDBUF and SO_RCVBUF.
+  virtual BufferBytes DefaultBufferBytes() const = 0;
+
+  // The options of IPPROTO_TCP.
+  virtual SysResult SetTcpOption(int option, const void* value,
+                                 socklen_t length);
+  virtual SysResult GetTcpOption(int option, void* value,
+                                 socklen_t* length) const;
+  // SO_KEEPALIVE was set.
+  virtual void OnKeepAliveSet() {}
+  bool keep_alive() const { return keep_alive_; }
 
   // Whether `address` is long enough, and of this socket's family: EINVAL,
   // EAFNOSUPPORT.
@@ -118,6 +157,9 @@ class SocketFile : public OpenFile,
   int error_ = 0;
   bool reuse_address_ = false;
   bool reuse_port_ = false;
+  bool keep_alive_ = false;
+  std::optional<size_t> send_buffer_bytes_;
+  std::optional<size_t> receive_buffer_bytes_;
   bool knows_peer_process_ = false;
   linger linger_ = {};
 };

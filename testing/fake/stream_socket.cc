@@ -1,12 +1,15 @@
 #include "testing/fake/stream_socket.h"
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -32,11 +35,59 @@ constexpr uint32_t kWritable = EPOLLOUT | EPOLLWRNORM;
 constexpr uint32_t kDataCame = kReadable | EPOLLPRI | EPOLLRDBAND;
 constexpr uint32_t kSpaceCame = kWritable | EPOLLWRBAND;
 
+// How long what was sent is sent again, at least 200 ms later, then twice as
+// much and so on up to 120 s: net.ipv4.tcp_retries2 of 15.
+constexpr absl::Duration kRetransmissionTime = absl::Milliseconds(924'600);
+
+// The first wait of a SYN-ACK, and the longest.
+constexpr int kSynAckSeconds = 1;
+constexpr int kMaxSynAckSeconds = 120;
+
+// secs_to_retrans() and retrans_to_secs() in net/ipv4/tcp.c.
+int RetriesOf(int seconds) {
+  constexpr int kMostRetries = 255;
+  if (seconds <= 0) return 0;
+  int retries = 1;
+  int timeout = kSynAckSeconds;
+  for (int period = timeout; seconds > period && retries < kMostRetries;
+       period += timeout) {
+    ++retries;
+    timeout = std::min(2 * timeout, kMaxSynAckSeconds);
+  }
+  return retries;
+}
+int SecondsOf(int retries) {
+  int seconds = 0;
+  int timeout = kSynAckSeconds;
+  for (int i = 0; i < retries; ++i) {
+    seconds += timeout;
+    timeout = std::min(2 * timeout, kMaxSynAckSeconds);
+  }
+  return seconds;
+}
+
+// include/net/tcp_states.h.
+enum TcpState : uint8_t {
+  kTcpEstablished = 1,
+  kTcpSynSent = 2,
+  kTcpFinWait2 = 5,
+  kTcpClose = 7,
+  kTcpCloseWait = 8,
+  kTcpListen = 10,
+};
+
+constexpr size_t kMaxCongestionName = 16;
+
+bool IsCongestionControl(absl::string_view name) {
+  return name == "cubic" || name == "reno";
+}
+
 }  // namespace
 
 StreamSocket::~StreamSocket() {
   ForgetWatchers();
   network_.files_in_flight().Remove(*this);
+  CancelTimers();
   if (retry_ != 0) network_.time().Cancel(retry_);
   network_.Unbind(*this);
   if (state_ == State::kListening) {
@@ -57,6 +108,12 @@ void StreamSocket::DropAcceptQueue() {
     waiting->ResetOnClose();
   }
   accept_queue_.clear();
+  for (const std::shared_ptr<StreamSocket>& waiting : deferred_) {
+    // Its client believes in the connection until it sends something.
+    waiting->deferring_ = nullptr;
+    waiting->LeavePeer();
+  }
+  deferred_.clear();
 }
 
 void StreamSocket::CloseUnix() {
@@ -81,9 +138,14 @@ void StreamSocket::CloseTcp() {
 }
 
 void StreamSocket::LeavePeer() {
-  if (StreamSocket* peer = std::exchange(peer_, nullptr)) {
-    peer->peer_ = nullptr;
+  if (peer_ == nullptr) return;
+  StreamSocket& peer = *peer_;
+  for (StreamSocket* end : {this, &peer}) {
+    end->sent_bytes_ -=
+        std::min<uint64_t>(end->sent_bytes_, end->BytesUnacknowledged());
   }
+  peer.peer_ = nullptr;
+  peer_ = nullptr;
 }
 
 void StreamSocket::Pair(StreamSocket& a, StreamSocket& b) {
@@ -144,6 +206,37 @@ SysResult StreamSocket::Accept(std::shared_ptr<SocketFile>& connection) {
   connection = std::move(accept_queue_.front());
   accept_queue_.pop_front();
   return SysResult::Ok();
+}
+
+void StreamSocket::Defer(std::shared_ptr<StreamSocket> connection) {
+  connection->deferring_ = this;
+  connection->deferral_ = network_.time().After(
+      absl::Seconds(SecondsOf(tcp_.defer_retries)), [raw = connection.get()] {
+        raw->deferral_ = 0;
+        raw->EndDeferral();
+      });
+  deferred_.push_back(std::move(connection));
+}
+
+void StreamSocket::EndDeferral() {
+  if (deferral_ != 0) network_.time().Cancel(std::exchange(deferral_, 0));
+  StreamSocket* listener = std::exchange(deferring_, nullptr);
+  if (listener != nullptr) listener->Admit(*this);
+}
+
+void StreamSocket::Admit(StreamSocket& connection) {
+  accept_queue_.push_back(TakeDeferred(connection));
+  Notify(kDataCame);
+}
+
+std::shared_ptr<StreamSocket> StreamSocket::TakeDeferred(
+    const StreamSocket& connection) {
+  const auto found = std::find_if(
+      deferred_.begin(), deferred_.end(),
+      [&](const auto& deferred) { return deferred.get() == &connection; });
+  std::shared_ptr<StreamSocket> taken = std::move(*found);
+  deferred_.erase(found);
+  return taken;
 }
 
 SysResult StreamSocket::Connect(const Address& address) {
@@ -218,7 +311,7 @@ void StreamSocket::TryToConnect() {
 }
 
 bool StreamSocket::HasRoomInBacklog() const {
-  return accept_queue_.size() <= backlog_;
+  return accept_queue_.size() + deferred_.size() <= backlog_;
 }
 
 void StreamSocket::ConnectTo(StreamSocket& listener) {
@@ -237,12 +330,19 @@ void StreamSocket::ConnectTo(StreamSocket& listener) {
     // Even what shutdown(2) did before listen(2).
     accepted->receive_shut_ = listener.receive_shut_;
     accepted->send_shut_ = listener.send_shut_;
+    accepted->tcp_ = listener.tcp_;
+    accepted->last_heard_ = last_heard_ = network_.time().Now();
+    has_connected_ = true;
     network_.HoldPort(*accepted);
     // Not on unix, where connect(2) itself is the answer.
     Notify(0);
   }
-  listener.accept_queue_.push_back(accepted);
-  listener.Notify(kDataCame);
+  if (listener.tcp_.defer_retries > 0) {
+    listener.Defer(accepted);
+  } else {
+    listener.accept_queue_.push_back(accepted);
+    listener.Notify(kDataCame);
+  }
   if (accepted->send_shut_) accepted->SendFin();
 }
 
@@ -353,14 +453,20 @@ SysResult StreamSocket::SendMessage(const OutgoingMessage& message) {
   }
   const size_t size = BytesIn(message.pieces);
   if (size == 0) return SysResult::Ok(0);
-  if (peer_ == nullptr) {
+  if (peer_ == nullptr && !is_cut_off_) {
     // Taken, and answered with an RST by who is no longer there.
     ReceiveReset();
     return SysResult::Ok(static_cast<int64_t>(size));
   }
-  const size_t count = std::min(size, SpaceAtPeer());
+  const size_t count = std::min(size, Space());
   if (count < size) wants_space_ = true;
   if (count == 0) return SysResult::Error(EAGAIN);
+  if (is_cut_off_) {
+    lost_bytes_ += count;
+    sent_bytes_ += count;
+    PlanRetransmission();
+    return SysResult::Ok(static_cast<int64_t>(count));
+  }
   if (peer_->state_ == State::kFinWait && peer_->receive_shut_) {
     // RFC 1122 §4.2.2.13: it will neither send nor read, and so resets.
     StreamSocket& peer = *peer_;
@@ -371,8 +477,17 @@ SysResult StreamSocket::SendMessage(const OutgoingMessage& message) {
   }
   // Also if it called shutdown(SHUT_RD): TCP has no way to say so.
   Gather(message.pieces, count, peer_->received_);
-  peer_->Notify(kDataCame);
+  NoteArrival(*peer_, count);
   return SysResult::Ok(static_cast<int64_t>(count));
+}
+
+void StreamSocket::NoteArrival(StreamSocket& receiver, size_t bytes) {
+  sent_bytes_ += bytes;
+  receiver.arrived_bytes_ += bytes;
+  // Data for one side, the acknowledgement for the other.
+  receiver.last_heard_ = last_heard_ = network_.time().Now();
+  receiver.EndDeferral();
+  receiver.Notify(kDataCame);
 }
 
 SysResult StreamSocket::SendUnix(const OutgoingMessage& message) {
@@ -390,7 +505,7 @@ SysResult StreamSocket::SendUnix(const OutgoingMessage& message) {
     if (IsWritable()) Notify(kSpaceCame);
     return SysResult::Error(EPIPE);
   }
-  const size_t count = std::min(size, SpaceAtPeer());
+  const size_t count = std::min(size, Space());
   if (count == 0) return SysResult::Error(EAGAIN);
   Gather(message.pieces, count, peer_->received_);
   peer_->messages_.push_back({.bytes = count, .files = message.files});
@@ -453,9 +568,14 @@ void StreamSocket::Disconnect() {
 }
 
 void StreamSocket::SendFin() {
+  if (is_cut_off_) {
+    if (state_ == State::kEstablished) state_ = State::kFinWait;
+    return PlanRetransmission();
+  }
   if (state_ == State::kEstablished) {
     state_ = State::kFinWait;
-    peer_->ReceiveFin();
+    // Null if the listener went before the connection was accepted.
+    if (peer_ != nullptr) peer_->ReceiveFin();
   } else if (state_ == State::kCloseWait) {
     if (peer_ != nullptr) peer_->ReceiveFin();
     Done();
@@ -465,6 +585,7 @@ void StreamSocket::SendFin() {
 void StreamSocket::ReceiveFin() {
   receive_shut_ = true;
   fin_received_ = true;
+  EndDeferral();
   if (state_ == State::kFinWait) return Done();
   state_ = State::kCloseWait;
   Notify(0);
@@ -473,6 +594,9 @@ void StreamSocket::ReceiveFin() {
 void StreamSocket::ReceiveReset() {
   set_error(state_ == State::kCloseWait ? EPIPE : ECONNRESET);
   Done();
+  // One that was put off is never accepted. This destroys it.
+  StreamSocket* listener = std::exchange(deferring_, nullptr);
+  if (listener != nullptr) (void)listener->TakeDeferred(*this);
 }
 
 void StreamSocket::Done() {
@@ -482,7 +606,75 @@ void StreamSocket::Done() {
   Notify(0);
 }
 
+void StreamSocket::CutOff() {
+  if (is_unix() || peer_ == nullptr) return;
+  StreamSocket& other = *peer_;
+  const size_t own = BytesUnacknowledged();
+  const size_t others = other.BytesUnacknowledged();
+  LeavePeer();
+  BecomeCutOff(own);
+  other.BecomeCutOff(others);
+}
+
+void StreamSocket::BecomeCutOff(size_t unacknowledged_bytes) {
+  is_cut_off_ = true;
+  lost_bytes_ = unacknowledged_bytes;
+  sent_bytes_ += lost_bytes_;
+  if (lost_bytes_ > 0) PlanRetransmission();
+  PlanKeepAlive();
+}
+
+void StreamSocket::PlanRetransmission() {
+  if (retransmission_ != 0) return;
+  const absl::Duration limit = tcp_.user_timeout_ms > 0
+                                   ? absl::Milliseconds(tcp_.user_timeout_ms)
+                                   : kRetransmissionTime;
+  retransmission_ = network_.time().After(limit, [this] {
+    retransmission_ = 0;
+    GiveUp();
+  });
+}
+
+void StreamSocket::PlanKeepAlive() {
+  if (keep_alive_plan_ != 0) {
+    network_.time().Cancel(std::exchange(keep_alive_plan_, 0));
+  }
+  if (!is_cut_off_ || !keep_alive()) return;
+  // tcp_keepalive_timer() in net/ipv4/tcp_timer.c: after so many probes, or
+  // with the first probe after TCP_USER_TIMEOUT.
+  const absl::Duration interval = absl::Seconds(tcp_.keep_interval_seconds);
+  absl::Duration silence = absl::Seconds(tcp_.keep_idle_seconds);
+  const absl::Duration user_timeout = absl::Milliseconds(tcp_.user_timeout_ms);
+  if (user_timeout > absl::ZeroDuration()) {
+    do {
+      silence += interval;
+    } while (silence < user_timeout);
+  } else {
+    silence += interval * tcp_.keep_count;
+  }
+  keep_alive_plan_ = network_.time().At(last_heard_ + silence, [this] {
+    keep_alive_plan_ = 0;
+    // Retransmissions probe the peer, too, and have a limit of their own.
+    if (retransmission_ == 0) GiveUp();
+  });
+}
+
+void StreamSocket::GiveUp() {
+  set_error(ETIMEDOUT);
+  Done();
+}
+
+void StreamSocket::CancelTimers() {
+  for (VirtualTime::PlanId* plan :
+       {&retransmission_, &keep_alive_plan_, &deferral_}) {
+    if (*plan != 0) network_.time().Cancel(std::exchange(*plan, 0));
+  }
+}
+
 void StreamSocket::BecomeClosed() {
+  CancelTimers();
+  is_cut_off_ = false;
+  sent_bytes_ -= std::exchange(lost_bytes_, 0);
   state_ = State::kClosed;
   network_.ReleasePort(*this);
   if (!port_stays_) {
@@ -497,19 +689,143 @@ void StreamSocket::TakeSpaceFreed() {
   if (is_unix() || std::exchange(wants_space_, false)) Notify(kSpaceCame);
 }
 
-size_t StreamSocket::buffer_bytes() const {
-  return is_unix() ? network_.options().unix_buffer_bytes
-                   : network_.options().tcp_buffer_bytes;
+SocketFile::BufferBytes StreamSocket::DefaultBufferBytes() const {
+  const Network::Options& options = network_.options();
+  if (is_unix()) {
+    return {.send = options.unix_buffer_bytes,
+            .receive = options.unix_buffer_bytes};
+  }
+  return {.send = options.tcp_buffer_bytes / 2,
+          .receive = options.tcp_buffer_bytes - options.tcp_buffer_bytes / 2};
 }
 
-size_t StreamSocket::SpaceAtPeer() const {
-  const size_t used = peer_->received_.size();
-  return buffer_bytes() - std::min(used, buffer_bytes());
+SysResult StreamSocket::SetTcpOption(int option, const void* value,
+                                     socklen_t length) {
+  constexpr int kMostSeconds = 32767;
+  constexpr int kMostProbes = 127;
+  if (option == TCP_CONGESTION) {
+    if (length == 0) return SysResult::Error(EINVAL);
+    absl::string_view name(static_cast<const char*>(value),
+                           std::min<size_t>(length, kMaxCongestionName - 1));
+    name = name.substr(0, name.find('\0'));
+    if (!IsCongestionControl(name)) return SysResult::Error(ENOENT);
+    tcp_.congestion = std::string(name);
+    return SysResult::Ok();
+  }
+  int number;
+  if (length < sizeof(number)) return SysResult::Error(EINVAL);
+  std::memcpy(&number, value, sizeof(number));
+  const auto set = [&](int& field, int least, int most) {
+    if (number < least || number > most) return SysResult::Error(EINVAL);
+    field = number;
+    PlanKeepAlive();
+    return SysResult::Ok();
+  };
+  switch (option) {
+    case TCP_NODELAY:
+      // There is no delay without it either.
+      tcp_.no_delay = number != 0;
+      return SysResult::Ok();
+    case TCP_USER_TIMEOUT:
+      return set(tcp_.user_timeout_ms, 0, std::numeric_limits<int>::max());
+    case TCP_KEEPIDLE:
+      return set(tcp_.keep_idle_seconds, 1, kMostSeconds);
+    case TCP_KEEPINTVL:
+      return set(tcp_.keep_interval_seconds, 1, kMostSeconds);
+    case TCP_KEEPCNT:
+      return set(tcp_.keep_count, 1, kMostProbes);
+    case TCP_DEFER_ACCEPT:
+      tcp_.defer_retries = RetriesOf(number);
+      return SysResult::Ok();
+    default:
+      return SysResult::Error(ENOPROTOOPT);
+  }
+}
+
+SysResult StreamSocket::GetTcpOption(int option, void* value,
+                                     socklen_t* length) const {
+  switch (option) {
+    case TCP_NODELAY:
+      return CopyOption(int{tcp_.no_delay}, value, length);
+    case TCP_USER_TIMEOUT:
+      return CopyOption(tcp_.user_timeout_ms, value, length);
+    case TCP_KEEPIDLE:
+      return CopyOption(tcp_.keep_idle_seconds, value, length);
+    case TCP_KEEPINTVL:
+      return CopyOption(tcp_.keep_interval_seconds, value, length);
+    case TCP_KEEPCNT:
+      return CopyOption(tcp_.keep_count, value, length);
+    case TCP_DEFER_ACCEPT:
+      return CopyOption(SecondsOf(tcp_.defer_retries), value, length);
+    case TCP_CONGESTION: {
+      std::array<char, kMaxCongestionName> name = {};
+      tcp_.congestion.copy(name.data(), name.size() - 1);
+      return CopyOption(name, value, length);
+    }
+    case TCP_INFO:
+      return CopyOption(Info(), value, length);
+    default:
+      return SysResult::Error(ENOPROTOOPT);
+  }
+}
+
+tcp_info StreamSocket::Info() const {
+  tcp_info info = {};
+  switch (state_) {
+    case State::kClosed:
+      info.tcpi_state = kTcpClose;
+      break;
+    case State::kListening:
+      info.tcpi_state = kTcpListen;
+      info.tcpi_unacked = static_cast<uint32_t>(accept_queue_.size());
+      info.tcpi_sacked = static_cast<uint32_t>(backlog_);
+      break;
+    case State::kSynSent:
+      info.tcpi_state = kTcpSynSent;
+      break;
+    case State::kEstablished:
+      info.tcpi_state = kTcpEstablished;
+      break;
+    case State::kFinWait:
+      info.tcpi_state = kTcpFinWait2;
+      break;
+    case State::kCloseWait:
+      info.tcpi_state = kTcpCloseWait;
+      break;
+  }
+  // A SYN and a FIN count as a byte each.
+  const bool fin = state_ == State::kFinWait && !is_cut_off_;
+  info.tcpi_bytes_acked = sent_bytes_ - BytesUnacknowledged() +
+                          (has_connected_ ? 1 : 0) + (fin ? 1 : 0);
+  const size_t beyond =
+      received_.size() - std::min(received_.size(), receive_buffer_bytes());
+  info.tcpi_bytes_received = arrived_bytes_ - beyond + (fin_received_ ? 1 : 0);
+  return info;
+}
+
+size_t StreamSocket::buffer_bytes() const {
+  if (is_unix()) return send_buffer_bytes();
+  return send_buffer_bytes() +
+         (peer_ == nullptr ? 0 : peer_->receive_buffer_bytes());
+}
+
+size_t StreamSocket::BytesUnderWay() const {
+  return peer_ == nullptr ? lost_bytes_ : peer_->received_.size();
+}
+
+size_t StreamSocket::BytesUnacknowledged() const {
+  if (peer_ == nullptr) return lost_bytes_;
+  return peer_->received_.size() -
+         std::min(peer_->received_.size(), peer_->receive_buffer_bytes());
+}
+
+size_t StreamSocket::Space() const {
+  return buffer_bytes() - std::min(BytesUnderWay(), buffer_bytes());
 }
 
 bool StreamSocket::IsWritable() const {
-  if (peer_ == nullptr) return true;
-  const size_t used = peer_->received_.size();
+  if (peer_ == nullptr && !is_cut_off_) return true;
+  const size_t used = BytesUnderWay();
   // sk_stream_is_writeable() and unix_writable(): not for a few bytes only.
   return is_unix() ? used * 4 <= buffer_bytes()
                    : used * 3 <= buffer_bytes() * 2;

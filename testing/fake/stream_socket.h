@@ -11,11 +11,16 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "reactor/monotonic_time.h"
 #include "reactor/net/address.h"
 #include "testing/fake/network.h"
 #include "testing/fake/socket_file.h"
 #include "testing/fake/socket_message.h"
+#include "testing/fake/virtual_time.h"
+
+struct tcp_info;
 
 namespace pollux {
 
@@ -50,10 +55,14 @@ class StreamSocket final : public SocketFile {
       const std::function<void(const OpenFile&)>& tell) const override;
   FileList TakeFilesReceived() override;
 
+  // TCP: the cable to the other end is cut. Nothing more arrives on either
+  // side, which each learns from its own timers only: what it sends is not
+  // acknowledged (ETIMEDOUT after tcp_retries2 or TCP_USER_TIMEOUT), nor are
+  // keep-alive probes (SO_KEEPALIVE).
+  void CutOff();
+
   bool is_listening() const override { return state_ == State::kListening; }
   bool is_connected() const { return peer_ != nullptr; }
-  // Bytes that have come and were not read.
-  size_t received_bytes() const { return received_.size(); }
 
  private:
   // What tcp(7) calls them. A unix socket is only ever kClosed, kListening or
@@ -84,8 +93,36 @@ class StreamSocket final : public SocketFile {
     kSpoilt,
   };
 
+  // tcp(7).
+  struct TcpOptions {
+    bool no_delay = false;
+    int user_timeout_ms = 0;
+    int keep_idle_seconds = 7200;
+    int keep_interval_seconds = 75;
+    int keep_count = 9;
+    // TCP_DEFER_ACCEPT, as the number of SYN-ACKs that Linux makes of seconds.
+    int defer_retries = 0;
+    std::string congestion = "cubic";
+  };
+
+  BufferBytes DefaultBufferBytes() const override;
+  SysResult SetTcpOption(int option, const void* value,
+                         socklen_t length) override;
+  SysResult GetTcpOption(int option, void* value,
+                         socklen_t* length) const override;
+  void OnKeepAliveSet() override { PlanKeepAlive(); }
+
+  tcp_info Info() const;
+
+  // How many bytes one direction of a connection holds before the sender has to
+  // wait.
   size_t buffer_bytes() const;
-  size_t SpaceAtPeer() const;
+  // What this socket has sent and the other end's program has not read, or its
+  // TCP has not acknowledged.
+  size_t BytesUnderWay() const;
+  // Of those, what has not arrived, since the receiver's buffer is full.
+  size_t BytesUnacknowledged() const;
+  size_t Space() const;
   bool IsWritable() const;
   bool HasRoomInBacklog() const;
 
@@ -97,8 +134,24 @@ class StreamSocket final : public SocketFile {
   size_t TakeReceived(const IncomingMessage& message);
   size_t TakeMessages(IncomingMessage& message);
   void TakeSpaceFreed();
+  void NoteArrival(StreamSocket& receiver, size_t bytes);
   uint32_t PollUnix();
   void ShutDown(bool receiving, bool sending);
+
+  // TCP_DEFER_ACCEPT: `connection` is to be accepted when there is something to
+  // read from it, or after some time.
+  void Defer(std::shared_ptr<StreamSocket> connection);
+  // It is to be accepted now.
+  void EndDeferral();
+  void Admit(StreamSocket& connection);
+  // Removes and returns a deferred connection.
+  std::shared_ptr<StreamSocket> TakeDeferred(const StreamSocket& connection);
+
+  void BecomeCutOff(size_t unacknowledged_bytes);
+  void PlanRetransmission();
+  void PlanKeepAlive();
+  void GiveUp();
+  void CancelTimers();
 
   void DropAcceptQueue();
   void CloseUnix();
@@ -141,6 +194,25 @@ class StreamSocket final : public SocketFile {
   // TCP: when a SYN is sent again, and how often it was.
   VirtualTime::PlanId retry_ = 0;
   int retries_ = 0;
+
+  // TCP.
+  TcpOptions tcp_;
+  // Bytes sent that are acknowledged or under way, and bytes that have arrived.
+  uint64_t sent_bytes_ = 0;
+  uint64_t arrived_bytes_ = 0;
+  bool has_connected_ = false;
+  // When the other end was last heard of.
+  MonotonicTime last_heard_;
+  bool is_cut_off_ = false;
+  // Since the connection was cut.
+  size_t lost_bytes_ = 0;
+  VirtualTime::PlanId retransmission_ = 0;
+  VirtualTime::PlanId keep_alive_plan_ = 0;
+
+  // The listener that has put off accepting this one, and until when.
+  StreamSocket* deferring_ = nullptr;
+  VirtualTime::PlanId deferral_ = 0;
+  std::vector<std::shared_ptr<StreamSocket>> deferred_;
 
   size_t backlog_ = 0;
   std::deque<std::shared_ptr<StreamSocket>> accept_queue_;

@@ -126,8 +126,7 @@ SysResult UdpSocket::SendMessage(const OutgoingMessage& message) {
       set_error(ECONNREFUSED);
       Notify(EPOLLERR);
     }
-  } else if (receiver->received_cost() <=
-             network().options().udp_buffer_bytes) {
+  } else if (receiver->received_cost() <= receiver->receive_buffer_bytes()) {
     receiver->Deliver(std::move(datagram));
   }
   // It has left this socket's buffer.

@@ -104,12 +104,11 @@ bool UnixDatagramSocket::IsFullFor(const UnixDatagramSocket& sender) const {
 
 bool UnixDatagramSocket::HasRoomForMore() const {
   // unix_writable(): not for a few bytes only.
-  return self_->unread_bytes * 4 <=
-         network().options().unix_datagram_buffer_bytes;
+  return self_->unread_bytes * 4 <= send_buffer_bytes();
 }
 
 SysResult UnixDatagramSocket::SendMessage(const OutgoingMessage& message) {
-  const size_t buffer_bytes = network().options().unix_datagram_buffer_bytes;
+  const size_t buffer_bytes = send_buffer_bytes();
   if ((message.flags & MSG_OOB) != 0) return SysResult::Error(EOPNOTSUPP);
   if (message.to != nullptr) {
     const SysResult check = CheckFamily(*message.to);

@@ -20,24 +20,28 @@ VirtualTime::WatchId VirtualTime::WatchWallClock(Action action) {
 
 VirtualTime::PlanId VirtualTime::At(MonotonicTime time, Action action) {
   const PlanId id = next_id_++;
-  plans_.emplace(std::make_pair(std::max(time, now_), id), std::move(action));
+  const MonotonicTime due = std::max(time, now_);
+  plans_.emplace(std::make_pair(due, id), std::move(action));
+  due_.emplace(id, due);
   return id;
 }
 
 void VirtualTime::Cancel(PlanId id) {
-  for (auto plan = plans_.begin(); plan != plans_.end(); ++plan) {
-    if (plan->first.second != id) continue;
-    plans_.erase(plan);
-    return;
-  }
+  const auto found = due_.find(id);
+  if (found == due_.end()) return;
+  plans_.erase({found->second, id});
+  due_.erase(found);
 }
 
 bool VirtualTime::RunDue() {
   bool ran = false;
   while (!plans_.empty() && plans_.begin()->first.first <= now_) {
     Action action = std::move(plans_.begin()->second);
+    due_.erase(plans_.begin()->first.second);
     plans_.erase(plans_.begin());
+    ++running_;
     action();
+    --running_;
     ran = true;
   }
   return ran;

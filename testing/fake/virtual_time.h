@@ -50,6 +50,9 @@ class VirtualTime {
   // was.
   bool RunDue();
 
+  // Whether an action runs now.
+  bool is_running() const { return running_ > 0; }
+
   // When the next action is due; Infinite() if none is planned.
   MonotonicTime NextDue() const {
     return plans_.empty() ? MonotonicTime::Infinite()
@@ -69,7 +72,11 @@ class VirtualTime {
   WatchId next_watch_ = 1;
   std::map<WatchId, Action> wall_watches_;
   PlanId next_id_ = 1;
+  // Actions that run, one inside another.
+  int running_ = 0;
   std::map<std::pair<MonotonicTime, PlanId>, Action> plans_;
+  // When each plan is due.
+  std::map<PlanId, MonotonicTime> due_;
 };
 
 }  // namespace pollux
