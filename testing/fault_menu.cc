@@ -171,7 +171,7 @@ std::vector<int> PossibleErrors(const SyscallRecord& record,
       if (record.numbers[1] == EPOLL_CTL_MOD) return {ENOMEM};
       return {};
     case SyscallKind::kEpollPwait2:
-      return {EINTR, ENOSYS};
+      return {EINTR, ENOSYS, EPERM};
     case SyscallKind::kEpollWait:
       return {EINTR};
     case SyscallKind::kEventFd:

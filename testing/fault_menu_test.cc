@@ -183,6 +183,7 @@ const std::vector<Exception>& NotInPages() {
       {SyscallKind::kOpenAt, EIO, "the device fails"},
       {SyscallKind::kFstat, EIO, "the device fails"},
       {SyscallKind::kEpollPwait2, ENOSYS, "Linux before 5.11"},
+      {SyscallKind::kEpollPwait2, EPERM, "a sandbox refuses the call"},
   };
   return list;
 }

@@ -179,7 +179,7 @@ void Connection::OnClosed(Stream::CloseReason reason, int,
         unsent_bytes);
 }
 
-// After whatever happened.
+// Acting on what has changed.
 
 void Connection::LeaveEntry() {
   server_.recorder_.Flush();
@@ -291,8 +291,8 @@ bool Connection::IsFastEnough() const {
   return static_cast<double>(progress - progress_then_) >= wanted;
 }
 
-// How far a client is with a response costs a system call, and nearly all have
-// it long before they are asked.
+// The progress of a client that reads costs a system call. Nearly all clients
+// have read everything long before, so it is asked for late.
 void Connection::Arm(Deadline deadline, MonotonicTime since) {
   // A pause, which is the handler's, neither shortens nor renews the time that
   // the client has for its body.
@@ -316,7 +316,7 @@ void Connection::Arm(Deadline deadline, MonotonicTime since) {
   ArmAt(server_.reactor_, since + ArmedTime());
 }
 
-// What has passed until now does not count any more.
+// Starts the time anew, with the progress of this moment.
 void Connection::CountFrom(MonotonicTime since) {
   progress_then_ = Progress();
   is_progress_known_ = true;
@@ -328,7 +328,7 @@ absl::Duration Connection::ArmedTime() const {
   return is_progress_known_ ? time : time / kProgressAskedAfter;
 }
 
-// Since when the client is waited for.
+// Returns when the wait for the client began.
 MonotonicTime Connection::since() const { return deadline() + -ArmedTime(); }
 
 void Connection::OnDeadline() {

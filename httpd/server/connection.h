@@ -55,7 +55,7 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
 
   Connection(HttpServer& server, Socket socket, size_t index);
 
-  // How it begins: one of these.
+  // One of these three begins the connection.
 
   // Waits for requests. Fails if the socket cannot be watched.
   absl::Status Start();
@@ -67,9 +67,9 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   // Ends if no request is in flight; otherwise after the one that is.
   void Drain();
 
-  // Closes at once, and lets go of everything that is the server's, which is
-  // not notified. Handlers that have not responded are. Comes before the
-  // destructor.
+  // Closes at once and gives back everything that it has from the server.
+  // Notifies handlers that have not responded, and not the server. Must be
+  // called before the destructor.
   void Close() { Close(ClosedBy::kServer, stream_.unsent_bytes()); }
 
   // Ends because memory runs out: with 503 if no response has begun.
@@ -81,7 +81,7 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   bool is_idle() const;
   MonotonicTime since() const;
 
-  // Whether something has come that was not looked at. A system call.
+  // Whether input has come that was not presented yet. Makes a system call.
   bool HasUnreadInput() { return stream_.HasUnreadInput(); }
 
   // Bytes in memory because of it.
@@ -164,7 +164,7 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   uint32_t unread_rest_ = 0;
   http::RequestParser parser_;
   ServerExchange exchange_{*this};
-  // How far the client was when it began to be waited for.
+  // The client's progress when the armed deadline's time began.
   uint64_t progress_then_ = 0;
 };
 

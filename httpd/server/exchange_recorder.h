@@ -54,13 +54,13 @@ class ExchangeRecorder {
   // duration of `record` is set here.
   void Report(ExchangeRecord& record);
 
-  // What was counted took until now.
+  // Records the durations of all requests that were counted: they end now.
   void Flush() {
     if (!unfinished_.empty()) (void)FinishDurations();
   }
 
  private:
-  // Requests that differ in nothing, such as pipelined ones.
+  // Requests with the same route and start, such as pipelined ones.
   struct Unfinished {
     size_t route;
     MonotonicTime begun_at;

@@ -175,7 +175,8 @@ void ServerExchange::RedirectToFolder(const http::RequestHead& head) {
   Respond(std::move(response));
 }
 
-// The client waits for a word before it sends the body (RFC 9110 §10.1.1).
+// Sends the 100 that the client waits for before it sends the body (RFC 9110
+// §10.1.1), if the body is wanted.
 void ServerExchange::Continue() {
   if (!ExpectsBody(phase_) || !AwaitsResponse(phase_)) return;
   if (work_->is_paused || !std::exchange(work_->wants_continue, false)) return;
@@ -596,8 +597,8 @@ void ServerExchange::EndResponse() {
   EndExchangeIfFlushed();
 }
 
-// A response that is not nearly sent is not over: its time runs, the client may
-// still miss it, and no other request is read.
+// While much of a response is unsent its exchange goes on: the write deadline
+// runs, and no other request is read.
 void ServerExchange::EndExchangeIfFlushed() {
   if (!connection_.stream().is_output_high()) return EndExchange();
   (void)work();
@@ -743,7 +744,8 @@ void ServerExchange::Record() {
   server.recorder_.Report(record);
 }
 
-// The head goes, and the response comes later.
+// Keeps what the record needs: the head's bytes are gone when the response
+// comes.
 void ServerExchange::NoteRequest(const http::RequestHead& head) {
   using http::FieldName;
   work().notes = {
@@ -784,7 +786,7 @@ bool ServerExchange::RestartsDeadline(ConnectionDeadline deadline) {
 ExchangeWork& ServerExchange::work() {
   if (work_ == nullptr) {
     work_ = server().TakeWork();
-    // What the server has is the start of the request that began last.
+    // The server still has the start of this request: no other has begun since.
     work_->start = server().request_start_;
   }
   return *work_;

@@ -165,7 +165,7 @@ class ServerExchange final : public Exchange {
   void GiveUpBody();
   bool IsTooMuchToDiscard() const;
 
-  // `own_bytes` of the response that is held lie in memory because of it.
+  // `own_bytes`: the memory that the held response owns.
   void OnHeld(uint64_t own_bytes);
   void WriteHeld();
   int held_status() const;
