@@ -68,10 +68,26 @@ class StatusRecorder final : public ExchangeObserver {
     statuses.push_back(record.status);
     targets.emplace_back(record.target);
     durations.push_back(record.duration);
+    users.emplace_back(record.user);
+    request_ids.emplace_back(record.request_id);
+    versions.push_back(record.version);
+    sent_bytes.push_back(record.sent_bytes);
+    body_bytes.push_back(record.body_bytes);
+    requests.push_back(absl::StrCat(
+        record.method, " ", record.target, " host=", record.host,
+        " referer=", record.referer, " user_agent=", record.user_agent,
+        " traceparent=", record.traceparent));
   }
   std::vector<int> statuses;
   std::vector<std::string> targets;
   std::vector<absl::Duration> durations;
+  std::vector<std::string> users;
+  std::vector<std::string> request_ids;
+  std::vector<http::Version> versions;
+  std::vector<uint64_t> sent_bytes;
+  std::vector<uint64_t> body_bytes;
+  // The method and all that the head says of client and target.
+  std::vector<std::string> requests;
 };
 
 // Keeps the streams that it begins until the test finishes them.
@@ -732,6 +748,144 @@ TEST_P(ExchangeTest, HeadOfALargeFixedBodyHasItsLength) {
   const ReceivedResponse head = client.ReadResponse(ExpectBody::kNo);
   EXPECT_EQ(head.Field("Content-Length"), absl::StrCat(1 << 20));
   EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
+// Records.
+
+TEST_P(ExchangeTest, ARequestSeesNothingOfTheOneBefore) {
+  std::optional<Responder> kept;
+  AddHandler("/login", [&](const Request&, Responder responder) {
+    responder.SetUser("alice");
+    responder.SetRequestId("first");
+    responder.AddField("X-Secret", "alice's");
+    kept.emplace(std::move(responder));
+  });
+  TestClient alice = Connect();
+  alice.Write(Get("/login", "Accept: text/html\r\n"));
+  LetServerWork();
+  std::move(*kept).SendStatus(404);
+  kept.reset();
+  const ReceivedResponse first = alice.ReadResponse();
+  EXPECT_THAT(first.Field("Content-Type"), StartsWith("text/html"));
+  EXPECT_EQ(first.Field("X-Secret"), "alice's");
+  // Another client's, which takes what the first has given back.
+  TestClient bob = Connect();
+  bob.Write(Get("/late"));
+  LetServerWork();
+  std::move(late_->waiting[0]).SendStatus(404);
+  const ReceivedResponse second = bob.ReadResponse();
+  EXPECT_THAT(second.Field("Content-Type"), StartsWith("text/plain"));
+  EXPECT_EQ(second.Field("X-Secret"), "");
+  EXPECT_EQ(second.Field("X-Request-Id"), "");
+  EXPECT_THAT(observer_.users, ElementsAre("alice", ""));
+  EXPECT_THAT(observer_.request_ids, ElementsAre("first", ""));
+}
+
+TEST_P(ExchangeTest, ARequestBehindARefusedOneIsNotRecordedAsThat) {
+  options_.max_body_bytes = 10;
+  TestClient refused = ConnectTcp();
+  refused.Write(PostHead("/form", "Content-Length: 11\r\n"));
+  EXPECT_EQ(refused.ReadResponse().status, 413);
+  refused.Close();
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  LetServerWork();
+  // In the same memory.
+  TestClient client = ConnectTcp();
+  client.Write("bad\r\n");
+  EXPECT_EQ(client.ReadResponse().status, 400);
+  EXPECT_THAT(observer_.targets, ElementsAre("/form", ""));
+}
+
+TEST_P(ExchangeTest, ARecordHasNoStatusOfTheRequestBefore) {
+  TestClient client = ConnectTcp();
+  client.Write(Get("/1") + Get("/late"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+  LetServerWork();
+  client.Reset();
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_THAT(observer_.statuses, ElementsAre(200, 499));
+}
+
+TEST_P(ExchangeTest, RecordsTheBytesOfEachResponseAlone) {
+  AddHandler("/made", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(1000, 'm')});
+  });
+  TestClient client = ConnectTcp();
+  const std::vector<std::string> requests = {
+      Get("/1"),
+      Get("/big"),
+      Get("/made"),
+      "HEAD /big HTTP/1.1\r\nHost: a\r\n\r\n",
+      PostHead("/form", absl::StrCat(kExpect, kFive)),
+      "bad\r\n",
+  };
+  const std::vector<uint64_t> bodies = {1, 1 << 20, 1000, 0, 7, 0};
+  for (size_t i = 0; i < requests.size(); ++i) {
+    client.Write(requests[i]);
+    std::string received;
+    ASSERT_TRUE(RunUntil([&] {
+      received += client.ReadAvailable();
+      // The body, which is sent only after the 100.
+      if (received == "HTTP/1.1 100 Continue\r\n\r\n") {
+        client.Write("hello");
+        return false;
+      }
+      return observer_.sent_bytes.size() == i + 1;
+    }));
+    LetServerWork();
+    received += client.ReadAvailable();
+    SCOPED_TRACE(requests[i]);
+    EXPECT_EQ(observer_.sent_bytes[i], received.size());
+    const size_t head_end = received.rfind("\r\n\r\n");
+    EXPECT_EQ(observer_.body_bytes[i], received.size() - head_end - 4);
+    if (bodies[i] != 0) {
+      EXPECT_EQ(observer_.body_bytes[i], bodies[i]);
+    }
+  }
+}
+
+TEST_P(ExchangeTest, RecordsTheBytesOfAStream) {
+  TestClient client = ConnectTcp();
+  client.Write(Get("/1") + Get("/stream"));
+  LetServerWork();
+  streams_->streams[0].Write("text");
+  streams_->FinishAll();
+  const std::string received = Read(client);
+  const size_t second = received.rfind("HTTP/1.1");
+  ASSERT_EQ(observer_.sent_bytes.size(), 2u);
+  EXPECT_EQ(observer_.sent_bytes[0], second);
+  EXPECT_EQ(observer_.sent_bytes[1], received.size() - second);
+  EXPECT_EQ(observer_.body_bytes[1],
+            absl::string_view("4\r\ntext\r\n0\r\n\r\n").size());
+}
+
+TEST_P(ExchangeTest, RecordsWhatWasAskedForEarlyAndLate) {
+  const absl::string_view fields =
+      "Referer: there\r\nUser-Agent: me\r\ntraceparent: 00-a-b-01\r\n";
+  const absl::string_view recorded =
+      " host=a referer=there user_agent=me traceparent=00-a-b-01";
+  TestClient client = Connect();
+  client.Write(Get("/1", fields) + Get("/late", fields) +
+               "GET /2 HTTP/1.0\r\n\r\n");
+  LetServerWork();
+  AnswerLate();
+  client.ReadResponses(3);
+  EXPECT_THAT(observer_.requests,
+              ElementsAre(absl::StrCat("GET /1", recorded),
+                          absl::StrCat("GET /late", recorded),
+                          "GET /2 host= referer= user_agent= traceparent="));
+  EXPECT_THAT(observer_.versions,
+              ElementsAre(http::Version::kHttp11, http::Version::kHttp11,
+                          http::Version::kHttp10));
+}
+
+TEST_P(ExchangeTest, ALateErrorIsInTheFormatThatTheClientPrefers) {
+  TestClient client = Connect();
+  client.Write(Get("/late", "Accept: text/html\r\n"));
+  LetServerWork();
+  std::move(late_->waiting[0]).SendStatus(404);
+  EXPECT_THAT(client.ReadResponse().Field("Content-Type"),
+              StartsWith("text/html"));
 }
 
 // Time.
