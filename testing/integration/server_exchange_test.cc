@@ -19,11 +19,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "httpd/http/field.h"
+#include "httpd/http/parse_error.h"
 #include "httpd/http/request_head.h"
 #include "httpd/server/body_receiver.h"
 #include "httpd/server/exchange_observer.h"
 #include "httpd/server/handler.h"
 #include "httpd/server/http_server.h"
+#include "httpd/server/owned_request.h"
 #include "httpd/server/request.h"
 #include "httpd/server/responder.h"
 #include "httpd/server/response.h"
@@ -46,6 +49,7 @@ using http::Method;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -103,8 +107,9 @@ class StreamsHandler final : public Handler, private ResponseStream::Producer {
     Begin(std::move(responder));
   }
 
-  void Begin(Responder responder) {
-    streams.push_back(std::move(responder).Stream({}, *this));
+  void Begin(Responder responder,
+             std::optional<uint64_t> body_bytes = std::nullopt) {
+    streams.push_back(std::move(responder).Stream({}, *this, body_bytes));
   }
 
   void FinishAll() {
@@ -254,6 +259,72 @@ TEST_P(ExchangeTest, SendsA100BeforeAStreamThatBeginsLate) {
   EXPECT_EQ(client.ReadResponse().body, "2");
 }
 
+TEST_P(ExchangeTest, AsksOnceForABodyThatIsPausedAndResumed) {
+  TestClient client = Connect();
+  client.Write(PostHead("/late", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Read(client), "HTTP/1.1 100 Continue\r\n\r\n");
+  late_->waiting[0].PauseBody();
+  late_->waiting[0].ResumeBody();
+  EXPECT_EQ(Read(client), "");
+  client.Write("hello");
+  LetServerWork();
+  AnswerLate();
+  EXPECT_EQ(client.ReadResponse().body, "late\n");
+}
+
+TEST_P(ExchangeTest, OnlyAnErrorIsSentInPlaceOfA100) {
+  std::optional<Responder> kept;
+  AddHandler("/pause", [&](const Request&, Responder responder) {
+    responder.PauseBody();
+    kept.emplace(std::move(responder));
+  });
+  for (const int status : {200, 302, 400, 500}) {
+    SCOPED_TRACE(status);
+    TestClient client = ConnectTcp();
+    client.Write(PostHead("/pause", absl::StrCat(kExpect, kFive)));
+    EXPECT_EQ(Read(client), "");
+    std::move(*kept).Send(Response{.head = {.status = status}});
+    kept.reset();
+    const std::string received = Read(client);
+    if (status < 400) {
+      EXPECT_EQ(received, "HTTP/1.1 100 Continue\r\n\r\n");
+      client.Write("hello");
+      EXPECT_EQ(client.ReadResponse().Field("Connection"), "");
+    } else {
+      EXPECT_THAT(received, StartsWith(absl::StrCat("HTTP/1.1 ", status)));
+      EXPECT_THAT(received, HasSubstr("Connection: close\r\n"));
+      EXPECT_EQ(client.ReadToEnd(), "");
+    }
+    client.Close();
+    ASSERT_TRUE(RunUntilConnectionsAre(0));
+  }
+}
+
+TEST_P(ExchangeTest, AsksForABodyWhenItsPauseEnds) {
+  std::optional<Responder> kept;
+  AddHandler("/pause", [&](const Request&, Responder responder) {
+    responder.PauseBody();
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/pause", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Read(client), "");
+  kept->ResumeBody();
+  EXPECT_EQ(Read(client), "HTTP/1.1 100 Continue\r\n\r\n");
+  kept.reset();
+}
+
+TEST_P(ExchangeTest, AsksForNoBodyBeforeTheHandlerHasReturned) {
+  AddHandler("/refuse", [](const Request&, Responder responder) {
+    responder.PauseBody();
+    responder.ResumeBody();
+    std::move(responder).SendStatus(404);
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/refuse", absl::StrCat(kExpect, kFive)));
+  EXPECT_THAT(Read(client), StartsWith("HTTP/1.1 404"));
+}
+
 // A stream that is complete before the body is.
 
 class FinishedStreamTest : public ExchangeTest {
@@ -324,6 +395,33 @@ TEST_P(FinishedStreamTest, EndsAfterTooMuchThatNobodyReceives) {
   ExpectNothingMore(client);
 }
 
+TEST_P(FinishedStreamTest, LetsNothingMoreBeReceived) {
+  streams_->receives_body = true;
+  TestClient client = ConnectAndFinish(kFive);
+  client.Write("hello" + Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+  EXPECT_EQ(streams_->received, "");
+  EXPECT_EQ(streams_->body_ends, 0);
+}
+
+TEST_P(FinishedStreamTest, EndsAtOnceBeforeTooLongABody) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = ConnectAndFinish("Content-Length: 1001\r\n");
+  ExpectNothingMore(client);
+}
+
+TEST_P(FinishedStreamTest, CountsWhatIsDiscardedFromItsEnd) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/stream", "Content-Length: 1600\r\n") +
+               std::string(800, 'a'));
+  EXPECT_THAT(Read(client), StartsWith("HTTP/1.1 200"));
+  streams_->FinishAll();
+  EXPECT_EQ(Read(client), "0\r\n\r\n");
+  client.Write(std::string(800, 'a') + Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
 // A response that is held for the body.
 
 TEST_P(ExchangeTest, AResponseGoesBeforeABodyThatIsTooLongToDiscard) {
@@ -333,8 +431,11 @@ TEST_P(ExchangeTest, AResponseGoesBeforeABodyThatIsTooLongToDiscard) {
   const ReceivedResponse response = client.ReadResponse();
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.Field("Connection"), "close");
-  // What the client goes on sending is never read as a request.
-  client.Write(std::string(1001, 'a') + Get("/1"));
+  // What the client goes on sending is never read as a request, nor answered
+  // with a reset.
+  client.Write(std::string(1001, 'a'));
+  LetServerWork();
+  client.Write(Get("/1"));
   EXPECT_EQ(client.ReadToEnd(), "");
   EXPECT_EQ(client.error(), 0);
   EXPECT_THAT(observer_.statuses, ElementsAre(200));
@@ -350,6 +451,34 @@ TEST_P(ExchangeTest, AResponseGoesBeforeChunksThatAreTooLongToDiscard) {
   EXPECT_EQ(client.ReadResponse().status, 404);
   EXPECT_EQ(client.ReadToEnd(), "");
   EXPECT_EQ(client.error(), 0);
+}
+
+TEST_P(ExchangeTest, TheLimitOfWhatIsDiscardedCountsFromTheResponse) {
+  options_.max_discarded_body_bytes = 1000;
+  TestClient client = Connect();
+  const std::string request = Post("/late", std::string(1600, 'a'));
+  client.Write(absl::string_view(request).substr(0, request.size() - 800));
+  LetServerWork();
+  AnswerLate();
+  client.Write(absl::string_view(request).substr(request.size() - 800));
+  const ReceivedResponse response = client.ReadResponse();
+  EXPECT_EQ(response.body, "late\n");
+  EXPECT_EQ(response.Field("Connection"), "");
+  client.Write(Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
+TEST_P(ExchangeTest, AReceiverWhoseHandlerHasRespondedReceivesNoMore) {
+  streams_->receives_body = true;
+  streams_->responds_late = true;
+  TestClient client = Connect();
+  client.Write(PostHead("/stream", kFive) + "he");
+  LetServerWork();
+  std::move(streams_->responders[0]).SendStatus(404);
+  client.Write("llo");
+  EXPECT_EQ(client.ReadResponse().status, 404);
+  EXPECT_EQ(streams_->received, "he");
+  EXPECT_EQ(streams_->body_ends, 0);
 }
 
 TEST_P(ExchangeTest, ABodyWithinTheLimitIsDiscardedBeforeTheResponse) {
@@ -587,6 +716,16 @@ TEST_P(LeavingClientTest, IsRecordedWhenItResets) {
   EXPECT_THAT(observer_.statuses, ElementsAre(499));
 }
 
+TEST_P(LeavingClientTest, IsCountedWhileItsResponseIsHeld) {
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/form", kFive) + "he");
+  LetServerWork();
+  client.Reset();
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_THAT(observer_.statuses, ElementsAre(499));
+  EXPECT_EQ(server().statistics().cancelled_requests.Read(), 1u);
+}
+
 TEST_P(LeavingClientTest, IsNoticedWhileItsStreamIsSilent) {
   TestClient client = ConnectTcp();
   client.Write(Get("/stream"));
@@ -655,7 +794,48 @@ TEST_P(LeavingClientTest, IsNotRecordedAsLeftWhenTheServerCloses) {
   EXPECT_EQ(abandoned_, 1);
 }
 
+// Clients that announce the end.
+
+TEST_P(ExchangeTest, ALateResponseReachesAClientThatSentMoreThanItAnnounced) {
+  TestClient client = ConnectTcp();
+  client.Write(Get("/late", "Connection: close\r\n"));
+  LetServerWork();
+  client.Write(Get("/1"));
+  LetServerWork();
+  AnswerLate();
+  // The kernel must not answer what is unread with a reset.
+  LetServerWork();
+  client.Write("and more");
+  LetServerWork();
+  client.Write("and more");
+  EXPECT_EQ(ParseResponses(client.ReadToEnd()).size(), 1u);
+  EXPECT_EQ(client.error(), 0);
+}
+
+TEST_P(ExchangeTest, AResponseReachesAClientThatSendsMoreThanItAnnounced) {
+  TestClient client = ConnectTcp();
+  client.Write(Get("/1", "Connection: close\r\n") + "more");
+  LetServerWork();
+  client.Write("and more");
+  LetServerWork();
+  client.Write("and more");
+  EXPECT_EQ(ParseResponses(client.ReadToEnd()).size(), 1u);
+  EXPECT_EQ(client.error(), 0);
+}
+
 // A handler's time.
+
+TEST_P(ExchangeTest, AHandlerThatTakesTooLongIsNotified) {
+  options_.handler_timeout = absl::Milliseconds(20);
+  TestClient client = Connect();
+  client.Write(Get("/late"));
+  LetServerWork();
+  int abandoned = 0;
+  late_->waiting[0].OnAbandoned([&] { ++abandoned; });
+  EXPECT_EQ(client.ReadResponse().status, 503);
+  EXPECT_EQ(abandoned, 1);
+  EXPECT_EQ(server().statistics().cancelled_requests.Read(), 1u);
+}
 
 TEST_P(ExchangeTest, AHandlerThatTakesTooLongIs503) {
   options_.handler_timeout = absl::Milliseconds(20);
@@ -718,6 +898,21 @@ TEST_P(ExchangeTest, HeldResponsesCountAsMemory) {
   EXPECT_EQ(server().buffered_bytes(), 0u);
 }
 
+TEST_P(ExchangeTest, FieldsOfHeldResponsesCountAsMemory) {
+  AddHandler("/made", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{
+        .head = {
+            .fields = {{std::string(20'000, 'n'), std::string(30'000, 'v')}}}});
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/made", kFive));
+  LetServerWork();
+  EXPECT_GE(server().buffered_bytes(), 50'000u);
+  client.Close();
+  EXPECT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_EQ(server().buffered_bytes(), 0u);
+}
+
 TEST_P(ExchangeTest, BytesThatAHandlerHoldsAreLookedAtAtOnce) {
   options_.max_buffered_bytes = 10'000;
   TestClient client = ConnectTcp();
@@ -748,6 +943,375 @@ TEST_P(ExchangeTest, HeadOfALargeFixedBodyHasItsLength) {
   const ReceivedResponse head = client.ReadResponse(ExpectBody::kNo);
   EXPECT_EQ(head.Field("Content-Length"), absl::StrCat(1 << 20));
   EXPECT_EQ(client.ReadResponse().body, "1");
+}
+
+// Requests that are handed on later.
+
+class HandOnTest : public ExchangeTest {
+ protected:
+  HandOnTest() {
+    AddHandler("/gate", [this](const Request& request, Responder responder) {
+      responder.PauseBody();
+      request_.emplace(request);
+      kept_.emplace(std::move(responder));
+    });
+  }
+
+  void HandOn() { std::move(*kept_).HandOn(collector_, request_->request()); }
+
+  void TearDown() override {
+    kept_.reset();
+    ExchangeTest::TearDown();
+  }
+
+  std::optional<OwnedRequest> request_;
+  std::optional<Responder> kept_;
+  FunctionHandler collector_{[](const Request&, Responder responder) {
+    std::move(responder).CollectBody(
+        100, [](std::string body, Responder responder) {
+          std::move(responder).Send(Response{.body = "got " + body});
+        });
+  }};
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, HandOnTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(HandOnTest, ResumesTheBody) {
+  TestClient client = Connect();
+  client.Write(Post("/gate", "hello"));
+  LetServerWork();
+  HandOn();
+  EXPECT_EQ(client.ReadResponse().body, "got hello");
+}
+
+TEST_P(HandOnTest, AsksForTheBody) {
+  TestClient client = Connect();
+  client.Write(PostHead("/gate", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Read(client), "");
+  HandOn();
+  EXPECT_EQ(Read(client), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.Write("hello");
+  EXPECT_EQ(client.ReadResponse().body, "got hello");
+}
+
+TEST_P(HandOnTest, ReportsTheEndOfABodyThatIsEmpty) {
+  TestClient client = Connect();
+  client.Write(Get("/gate"));
+  LetServerWork();
+  HandOn();
+  EXPECT_EQ(client.ReadResponse().body, "got ");
+}
+
+TEST_P(HandOnTest, InsideOfAnotherHandlerLeavesThatOneItsRequest) {
+  AddHandler("/opens", [this](const Request&, Responder responder) {
+    HandOn();
+    std::move(responder).SendStatus(404);
+  });
+  TestClient first = Connect();
+  first.Write(Get("/gate"));
+  LetServerWork();
+  TestClient second = Connect();
+  second.Write(Get("/opens", "Accept: text/html\r\n"));
+  EXPECT_THAT(second.ReadResponse().Field("Content-Type"),
+              StartsWith("text/html"));
+  EXPECT_EQ(first.ReadResponse().body, "got ");
+  EXPECT_THAT(observer_.targets, ElementsAre("/gate", "/opens"));
+}
+
+TEST_P(ExchangeTest, APauseHoldsInTheMiddleOfWhatHasCome) {
+  class PausingReceiver final : public BodyReceiver {
+   public:
+    PausingReceiver(std::optional<Responder>& responder, std::string& received)
+        : responder_(responder), received_(received) {}
+    void OnBody(absl::string_view bytes) override {
+      received_.append(bytes);
+      responder_->PauseBody();
+    }
+    void OnBodyEnd() override { received_.append("."); }
+
+   private:
+    std::optional<Responder>& responder_;
+    std::string& received_;
+  };
+  std::optional<Responder> kept;
+  std::string received;
+  AddHandler("/pausing", [&](const Request&, Responder responder) {
+    responder.ReceiveBody(std::make_unique<PausingReceiver>(kept, received));
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/pausing", kChunks) +
+               "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n");
+  LetServerWork();
+  EXPECT_EQ(received, "ab");
+  kept->ResumeBody();
+  LetServerWork();
+  EXPECT_EQ(received, "abcd");
+  kept->ResumeBody();
+  LetServerWork();
+  EXPECT_EQ(received, "abcd.");
+  std::move(*kept).SendStatus(404);
+  kept.reset();
+  EXPECT_EQ(client.ReadResponse().status, 404);
+}
+
+// What of a body is read while output is high. Virtual time, which only waits
+// advance: no deadline helps.
+
+class HighOutputTest : public ExchangeTest {
+ protected:
+  // More than the fake kernel buffers.
+  static constexpr size_t kMuch = 9'000'000;
+
+  HighOutputTest() {
+    options_.max_body_bytes = kMuch;
+    options_.max_discarded_body_bytes = kMuch;
+  }
+
+  // Sends `count` bytes of a body as far as the server reads them, and returns
+  // how many it took.
+  size_t SendBody(TestClient& client, size_t count) {
+    const std::string body(count, 'a');
+    size_t sent = 0;
+    while (sent < count) {
+      const size_t more =
+          client.WriteSome(absl::string_view(body).substr(sent));
+      LetServerWork();
+      if (more == 0) break;
+      sent += more;
+    }
+    return sent;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, HighOutputTest,
+                         testing::Values(FakeUnderTest()), KernelUnderTestName);
+
+TEST_P(HighOutputTest, ABodyThatNobodyReceivesIsReadDuringAStream) {
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/stream", absl::StrCat("Content-Length: ", kMuch, "\r\n")));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(kMuch, 's'));
+  LetServerWork();
+  ASSERT_TRUE(streams_->streams[0].ShouldPause());
+  EXPECT_EQ(SendBody(client, kMuch), kMuch);
+  streams_->FinishAll();
+}
+
+TEST_P(HighOutputTest, ABodyIsReadAfterAWholeStream) {
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/stream", absl::StrCat("Content-Length: ", kMuch, "\r\n")));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(kMuch, 's'));
+  LetServerWork();
+  ASSERT_TRUE(streams_->streams[0].ShouldPause());
+  streams_->FinishAll();
+  EXPECT_EQ(SendBody(client, kMuch), kMuch);
+  // The response is not over before it is sent.
+  EXPECT_THAT(observer_.statuses, IsEmpty());
+  client.Write(Get("/1"));
+  std::string received;
+  EXPECT_TRUE(RunUntil([&] {
+    received += client.ReadAvailable();
+    return observer_.statuses.size() == 2;
+  }));
+  EXPECT_GT(received.size(), kMuch);
+}
+
+TEST_P(HighOutputTest, ABodyThatIsReceivedWaitsAndThenIsReadAhead) {
+  constexpr size_t kPart = kMuch / 3;
+  streams_->receives_body = true;
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/stream", absl::StrCat("Content-Length: ", kMuch, "\r\n")));
+  LetServerWork();
+  for (int i = 0; i < 2; ++i) {
+    SCOPED_TRACE(i);
+    streams_->streams[0].Write(std::string(kMuch, 's'));
+    LetServerWork();
+    ASSERT_TRUE(streams_->streams[0].ShouldPause());
+    const size_t before = streams_->received.size();
+    const size_t sent = SendBody(client, kPart);
+    EXPECT_LT(sent, kPart);
+    EXPECT_LE(streams_->received.size(), before + 64 * 1024);
+    // The client may want to send everything before it reads.
+    ASSERT_TRUE(RunFor(absl::Milliseconds(300)));
+    EXPECT_EQ(SendBody(client, kPart - sent), kPart - sent);
+    EXPECT_EQ(streams_->received.size(), (i + 1) * kPart);
+    // Reads everything: from now on it is held back again.
+    ASSERT_TRUE(RunUntil([&] {
+      (void)client.ReadAvailable();
+      return !streams_->streams[0].ShouldPause() &&
+             server().buffered_bytes() == 0;
+    }));
+  }
+  streams_->FinishAll();
+}
+
+TEST_P(HighOutputTest, ABodyWaitsBehindInterimResponses) {
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/late", absl::StrCat("Content-Length: ", kMuch, "\r\n")));
+  LetServerWork();
+  const std::string value(60'000, 'v');
+  const http::Field field = {"X", value};
+  for (size_t i = 0; i < kMuch / value.size(); ++i) {
+    late_->waiting[0].SendInterim(103, {&field, 1});
+  }
+  LetServerWork();
+  EXPECT_LT(SendBody(client, kMuch), kMuch / 2);
+}
+
+TEST_P(HighOutputTest, ABodyIsReadForAResponseThatIsHeld) {
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/late", absl::StrCat("Content-Length: ", kMuch, "\r\n")));
+  LetServerWork();
+  const std::string value(60'000, 'v');
+  const http::Field field = {"X", value};
+  for (size_t i = 0; i < kMuch / value.size(); ++i) {
+    late_->waiting[0].SendInterim(103, {&field, 1});
+  }
+  AnswerLate();
+  LetServerWork();
+  EXPECT_EQ(SendBody(client, kMuch), kMuch);
+}
+
+// Deadlines, in virtual time.
+
+class ExchangeDeadlineTest : public HighOutputTest {};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, ExchangeDeadlineTest,
+                         testing::Values(FakeUnderTest()), KernelUnderTestName);
+
+TEST_P(ExchangeDeadlineTest, ABodyAtTheMinimumRateIsNotCutOff) {
+  options_.body_timeout = absl::Milliseconds(100);
+  options_.min_bytes_per_second = 1000;
+  TestClient client = Connect();
+  client.Write(PostHead("/form", "Content-Length: 1500\r\n"));
+  LetServerWork();
+  for (int i = 0; i < 10; ++i) {
+    client.Write(std::string(150, 'a'));
+    ASSERT_TRUE(RunFor(absl::Milliseconds(100)));
+  }
+  EXPECT_EQ(client.ReadResponse().status, 200);
+}
+
+TEST_P(ExchangeDeadlineTest, ABodyBehindADiscardedOneHasADeadlineOfItsOwn) {
+  options_.body_timeout = absl::Milliseconds(100);
+  TestClient client = Connect();
+  client.Write(PostHead("/stream", "Content-Length: 100\r\n"));
+  LetServerWork();
+  streams_->FinishAll();
+  EXPECT_THAT(Read(client), EndsWith("0\r\n\r\n"));
+  ASSERT_TRUE(RunFor(absl::Milliseconds(60)));
+  client.Write(std::string(100, 'a') + PostHead("/form", kFive) + "he");
+  ASSERT_TRUE(RunFor(absl::Milliseconds(60)));
+  client.Write("llo");
+  EXPECT_EQ(client.ReadResponse().body, "thanks\n");
+}
+
+TEST_P(ExchangeDeadlineTest, NoneRunsForABodyThatIsPausedLater) {
+  options_.body_timeout = absl::Milliseconds(50);
+  TestClient client = Connect();
+  client.Write(PostHead("/late", kFive));
+  LetServerWork();
+  late_->waiting[0].PauseBody();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(200)));
+  EXPECT_EQ(client.ReadAvailable(), "");
+  late_->waiting[0].ResumeBody();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(30)));
+  client.Write("hello");
+  LetServerWork();
+  AnswerLate();
+  EXPECT_EQ(client.ReadResponse().body, "late\n");
+}
+
+TEST_P(ExchangeDeadlineTest, WritingMoreGivesAClientThatDoesNotReadNoTime) {
+  options_.write_timeout = absl::Milliseconds(100);
+  TestClient client = ConnectTcp();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(kMuch, 's'));
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(RunFor(absl::Milliseconds(50)));
+    streams_->streams[0].Write("event");
+  }
+  EXPECT_EQ(streams_->abandoned, 1);
+  EXPECT_EQ(server().connection_count(), 0u);
+}
+
+// While the server drains.
+
+class DrainingExchangeTest : public ExchangeTest {
+ protected:
+  void Drain() {
+    server().Drain([] {});
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, DrainingExchangeTest,
+                         testing::ValuesIn(KernelsUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(DrainingExchangeTest, AStreamSaysThatItIsTheLast) {
+  TestClient client = Connect();
+  LetServerWork();
+  Drain();
+  client.Write(Get("/stream"));
+  EXPECT_THAT(Read(client), HasSubstr("\r\nConnection: close\r\n"));
+  streams_->FinishAll();
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("0\r\n\r\n"));
+}
+
+TEST_P(DrainingExchangeTest, ARequestIsNotFollowedByItsOwnBody) {
+  streams_->responds_late = true;
+  streams_->receives_body = true;
+  AddHandler("/paused", [&](const Request& request, Responder responder) {
+    responder.PauseBody();
+    streams_->Handle(request, std::move(responder));
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/paused", kFive));
+  LetServerWork();
+  client.Write("hello");
+  LetServerWork();
+  Drain();
+  streams_->Begin(std::move(streams_->responders[0]));
+  EXPECT_THAT(Read(client), HasSubstr("\r\nConnection: close\r\n"));
+  streams_->FinishAll();
+}
+
+TEST_P(DrainingExchangeTest, ARequestThatHasComeFollowsTheLateResponse) {
+  TestClient client = Connect();
+  client.Write(Get("/late"));
+  LetServerWork();
+  Drain();
+  client.Write(Get("/1"));
+  LetServerWork();
+  AnswerLate();
+  const std::vector<ReceivedResponse> responses =
+      ParseResponses(client.ReadToEnd());
+  ASSERT_EQ(responses.size(), 2u);
+  EXPECT_EQ(responses[0].Field("Connection"), "");
+  EXPECT_EQ(responses[1].Field("Connection"), "close");
+}
+
+TEST_P(DrainingExchangeTest, AClientThatGoesOnSendingIsNotReset) {
+  TestClient client = ConnectTcp();
+  LetServerWork();
+  Drain();
+  client.Write(Get("/1"));
+  EXPECT_EQ(client.ReadResponse().Field("Connection"), "close");
+  client.Write(Get("/2"));
+  LetServerWork();
+  client.Write(Get("/3"));
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(client.error(), 0);
 }
 
 // Records.
@@ -844,6 +1408,95 @@ TEST_P(ExchangeTest, RecordsTheBytesOfEachResponseAlone) {
   }
 }
 
+TEST_P(ExchangeTest, CountsTheBytesOfALongResponseFromItsOwnStart) {
+  options_.observer = nullptr;
+  AddHandler("/long", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(9'000'000, 'l')});
+  });
+  TestClient client = ConnectTcp();
+  client.Write(Get("/1") + Get("/long"));
+  LetServerWork();
+  TestClient other = ConnectTcp();
+  other.Write(Get("/2"));
+  size_t received = Read(other).size();
+  EXPECT_TRUE(RunUntil([&] {
+    received += client.ReadAvailable().size();
+    return received > 9'000'000 && server().buffered_bytes() == 0;
+  }));
+  received += Read(client).size();
+  EXPECT_EQ(server().statistics().sent_bytes.Read(), received);
+}
+
+TEST_P(ExchangeTest, CountsWhatHandlersCannotHaveWritten) {
+  AddHandler("/interim", [](const Request&, Responder responder) {
+    responder.SendInterim(200, {});
+    std::move(responder).Send(Response());
+  });
+  AddHandler("/field", [](const Request&, Responder responder) {
+    responder.AddField("X", "a\r\nb");
+    std::move(responder).Send(Response());
+  });
+  AddHandler("/head", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.head = {.status = 99}});
+  });
+  streams_->responds_late = true;
+  TestClient client = ConnectTcp();
+  uint64_t expected = 0;
+  for (const absl::string_view path : {"/interim", "/field", "/head"}) {
+    client.Write(Get(path));
+    client.ReadResponse();
+    EXPECT_EQ(server().statistics().invalid_responses.Read(), ++expected);
+  }
+  // Shorter and longer than announced.
+  for (const absl::string_view text : {"a", "abc"}) {
+    TestClient another = Connect();
+    another.Write(Get("/stream"));
+    LetServerWork();
+    streams_->Begin(std::move(streams_->responders.back()), 2);
+    streams_->responders.clear();
+    streams_->streams[0].Write(text);
+    streams_->FinishAll();
+    another.ReadToEnd();
+    EXPECT_EQ(server().statistics().invalid_responses.Read(), ++expected);
+  }
+}
+
+TEST_P(ExchangeTest, OfResponsesThatWereNotSentNoBytesAreRecorded) {
+  options_.stream.high_watermark_bytes = 20'000'000;
+  AddHandler("/long", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(9'000'000, 'l')});
+  });
+  TestClient asked = ConnectTcp();
+  asked.Write(Get("/long") + Get("/late"));
+  LetServerWork();
+  asked.Reset();
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  TestClient begun = ConnectTcp();
+  begun.Write(Get("/long") + Get("/stream"));
+  LetServerWork();
+  begun.Reset();
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_THAT(observer_.statuses, ElementsAre(200, 499, 200, 200));
+  EXPECT_EQ(observer_.sent_bytes[1], 0u);
+  EXPECT_EQ(observer_.body_bytes[1], 0u);
+  EXPECT_EQ(observer_.sent_bytes[3], 0u);
+  EXPECT_EQ(observer_.body_bytes[3], 0u);
+}
+
+TEST_P(ExchangeTest, CountsRefusalsByTheirReason) {
+  options_.max_body_bytes = 10;
+  for (int i = 0; i < 2; ++i) {
+    TestClient client = Connect();
+    client.Write(PostHead("/form", "Content-Length: 11\r\n"));
+    EXPECT_EQ(client.ReadResponse().status, 413);
+    EXPECT_EQ(server()
+                  .statistics()
+                  .refused[static_cast<size_t>(http::ParseError::kBodyTooLarge)]
+                  .Read(),
+              i + 1u);
+  }
+}
+
 TEST_P(ExchangeTest, RecordsTheBytesOfAStream) {
   TestClient client = ConnectTcp();
   client.Write(Get("/1") + Get("/stream"));
@@ -877,6 +1530,16 @@ TEST_P(ExchangeTest, RecordsWhatWasAskedForEarlyAndLate) {
   EXPECT_THAT(observer_.versions,
               ElementsAre(http::Version::kHttp11, http::Version::kHttp11,
                           http::Version::kHttp10));
+}
+
+TEST_P(ExchangeTest, AnErrorIsInTheFormatThatTheClientPrefers) {
+  AddHandler("/none", [](const Request&, Responder responder) {
+    std::move(responder).SendStatus(404);
+  });
+  TestClient client = Connect();
+  client.Write(Get("/none", "Accept: text/html\r\n"));
+  EXPECT_THAT(client.ReadResponse().Field("Content-Type"),
+              StartsWith("text/html"));
 }
 
 TEST_P(ExchangeTest, ALateErrorIsInTheFormatThatTheClientPrefers) {
