@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -34,8 +36,10 @@
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
 #include "reactor/histogram.h"
+#include "reactor/intercepting_kernel.h"
 #include "reactor/net/socket.h"
 #include "reactor/reactor.h"
+#include "reactor/sys_result.h"
 #include "reactor/timer.h"
 #include "testing/fake_kernel.h"
 #include "testing/integration/server_fixture.h"
@@ -1183,7 +1187,12 @@ TEST_P(HighOutputTest, ABodyIsReadForAResponseThatIsHeld) {
 
 // Deadlines, in virtual time.
 
-class ExchangeDeadlineTest : public HighOutputTest {};
+class ExchangeDeadlineTest : public HighOutputTest {
+ protected:
+  uint64_t Timeouts(TimeoutKind kind) {
+    return server().statistics().timeouts[static_cast<size_t>(kind)].Read();
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(Kernel, ExchangeDeadlineTest,
                          testing::Values(FakeUnderTest()), KernelUnderTestName);
@@ -1229,6 +1238,224 @@ TEST_P(ExchangeDeadlineTest, NoneRunsForABodyThatIsPausedLater) {
   LetServerWork();
   AnswerLate();
   EXPECT_EQ(client.ReadResponse().body, "late\n");
+}
+
+TEST_P(ExchangeDeadlineTest, AHeadThatDribblesBehindAResponseGets408) {
+  options_.head_timeout = absl::Milliseconds(100);
+  TestClient client = Connect();
+  client.Write(Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+  for (int i = 0; i < 10; ++i) {
+    client.Write(absl::string_view("GET /abcdef").substr(i, 1));
+    ASSERT_TRUE(RunFor(absl::Milliseconds(20)));
+  }
+  EXPECT_EQ(client.ReadResponse().status, 408);
+}
+
+TEST_P(ExchangeDeadlineTest, AClientThatIsReadAtOnceAndSaysNothingIsLeft) {
+  first_read_ = HttpServer::FirstRead::kAtOnce;
+  options_.idle_timeout = absl::Milliseconds(50);
+  TestClient client = ConnectTcp();
+  EXPECT_EQ(client.ReadToEnd(), "");
+  EXPECT_EQ(Timeouts(TimeoutKind::kIdle), 1u);
+}
+
+TEST_P(ExchangeDeadlineTest, ABodyIsReadAheadBeforeTheWriteTimeout) {
+  options_.write_timeout = absl::Milliseconds(50);
+  streams_->receives_body = true;
+  TestClient client = ConnectTcp();
+  client.Write(
+      PostHead("/stream", absl::StrCat("Content-Length: ", kMuch, "\r\n")));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(kMuch, 's'));
+  LetServerWork();
+  const size_t sent = SendBody(client, kMuch);
+  EXPECT_LT(sent, kMuch);
+  ASSERT_TRUE(RunFor(absl::Milliseconds(60)));
+  EXPECT_EQ(SendBody(client, kMuch - sent), kMuch - sent);
+}
+
+TEST_P(ExchangeDeadlineTest, EachIsCounted) {
+  options_.head_timeout = absl::Milliseconds(20);
+  options_.body_timeout = absl::Milliseconds(20);
+  options_.idle_timeout = absl::Milliseconds(20);
+  options_.write_timeout = absl::Milliseconds(20);
+  options_.drain_timeout = absl::Milliseconds(20);
+  TestClient idle = Connect();
+  TestClient head = Connect();
+  head.Write("GET / HT");
+  TestClient body = Connect();
+  body.Write(PostHead("/form", kFive));
+  TestClient reading = Connect();
+  reading.Write(Get("/big"));
+  TestClient late = Connect();
+  late.Write(Get("/late"));
+  ASSERT_TRUE(RunFor(absl::Milliseconds(100)));
+  EXPECT_EQ(Timeouts(TimeoutKind::kIdle), 1u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kHead), 1u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kBody), 1u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kWrite), 1u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kDrain), 0u);
+  head.Close();
+  body.Close();
+  ASSERT_TRUE(RunUntilConnectionsAre(1));
+  server().Drain([] {});
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  EXPECT_EQ(Timeouts(TimeoutKind::kDrain), 1u);
+}
+
+TEST_P(ExchangeDeadlineTest, AClientThatWasServedStaysForTheWholeIdleTime) {
+  options_.idle_timeout = absl::Milliseconds(100);
+  options_.write_timeout = absl::Milliseconds(40);
+  TestClient client = Connect();
+  client.Write(Get("/1"));
+  EXPECT_EQ(client.ReadResponse().body, "1");
+  ASSERT_TRUE(RunFor(absl::Milliseconds(80)));
+  EXPECT_EQ(server().connection_count(), 1u);
+  ASSERT_TRUE(RunFor(absl::Milliseconds(50)));
+  EXPECT_EQ(server().connection_count(), 0u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kIdle), 1u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kWrite), 0u);
+}
+
+TEST_P(ExchangeDeadlineTest, AClientThatStoppedReadingIsGivenTheWriteTime) {
+  options_.idle_timeout = absl::Milliseconds(40);
+  options_.write_timeout = absl::Milliseconds(100);
+  options_.stream.high_watermark_bytes = 20'000'000;
+  AddHandler("/long", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(kMuch, 'l')});
+  });
+  TestClient client = ConnectTcp();
+  client.Write(Get("/long"));
+  ASSERT_TRUE(RunFor(absl::Milliseconds(80)));
+  EXPECT_EQ(server().connection_count(), 1u);
+  ASSERT_TRUE(RunFor(absl::Milliseconds(100)));
+  EXPECT_EQ(server().connection_count(), 0u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kIdle), 0u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kWrite), 1u);
+}
+
+TEST_P(ExchangeDeadlineTest, ABodyThatBecomesTooSlowGets408) {
+  options_.body_timeout = absl::Milliseconds(100);
+  options_.min_bytes_per_second = 1000;
+  TestClient client = Connect();
+  client.Write(PostHead("/form", "Content-Length: 6000\r\n"));
+  LetServerWork();
+  client.Write(std::string(5000, 'a'));
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(RunFor(absl::Milliseconds(40)));
+    client.Write("a");
+  }
+  EXPECT_EQ(client.ReadResponse().status, 408);
+}
+
+TEST_P(ExchangeDeadlineTest, AResponseThatWasNotBegunForASlowReaderIsNone) {
+  options_.write_timeout = absl::Milliseconds(50);
+  options_.stream.high_watermark_bytes = 20'000'000;
+  AddHandler("/long", [](const Request&, Responder responder) {
+    std::move(responder).Send(Response{.body = std::string(kMuch, 'l')});
+  });
+  TestClient client = ConnectTcp();
+  client.Write(Get("/long") + Get("/late"));
+  LetServerWork();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(200)));
+  EXPECT_EQ(Timeouts(TimeoutKind::kWrite), 1u);
+  EXPECT_THAT(observer_.statuses, ElementsAre(200, 0));
+}
+
+TEST_P(ExchangeDeadlineTest, ARequestThatTheDrainEndsHasADuration) {
+  options_.observer = nullptr;
+  options_.drain_timeout = absl::Milliseconds(50);
+  TestClient client = Connect();
+  client.Write(Get("/late"));
+  LetServerWork();
+  server().Drain([] {});
+  ASSERT_TRUE(RunUntilConnectionsAre(0));
+  uint64_t count = 0;
+  for (const RouteStatistics& route : server().statistics().routes) {
+    count += route.latency.Read().count();
+  }
+  EXPECT_EQ(count, 1u);
+}
+
+// Says how much of what was sent the peer has acknowledged, as Linux does for
+// TCP.
+class AcknowledgingKernel final : public InterceptingKernel {
+ public:
+  using InterceptingKernel::InterceptingKernel;
+
+  SysResult GetSockOpt(int descriptor, int level, int option, void* value,
+                       socklen_t* length) override {
+    if (level != IPPROTO_TCP || option != TCP_INFO) {
+      return InterceptingKernel::GetSockOpt(descriptor, level, option, value,
+                                            length);
+    }
+    auto* const info = static_cast<tcp_info*>(value);
+    info->tcpi_bytes_acked = acknowledged_bytes;
+    *length = sizeof(tcp_info);
+    return SysResult::Ok(0);
+  }
+
+  uint64_t acknowledged_bytes = 0;
+};
+
+// The kernel takes megabytes, and no more before much of that is gone: what it
+// takes does not show how fast the client reads.
+class AcknowledgedTest : public ExchangeDeadlineTest {
+ protected:
+  TestClient ConnectAcknowledging() {
+    std::array<int, 2> sockets = {-1, -1};
+    EXPECT_TRUE(kernel_
+                    ->SocketPair(AF_UNIX,
+                                 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                                 sockets)
+                    .ok());
+    server().Serve(Socket(acknowledging_, sockets[1]));
+    return TestClient(*kernel_, *reactor_, sockets[0]);
+  }
+
+  AcknowledgingKernel acknowledging_{counted_kernel_};
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, AcknowledgedTest,
+                         testing::Values(FakeUnderTest()), KernelUnderTestName);
+
+TEST_P(AcknowledgedTest, ASlowReaderIsNotCutOffAndOneThatStopsIs) {
+  options_.write_timeout = absl::Milliseconds(100);
+  options_.min_bytes_per_second = 10'000;
+  TestClient client = ConnectAcknowledging();
+  client.Write(Get("/big"));
+  LetServerWork();
+  for (int i = 0; i < 20; ++i) {
+    acknowledging_.acknowledged_bytes += 1000;
+    ASSERT_TRUE(RunFor(absl::Milliseconds(50)));
+  }
+  EXPECT_EQ(server().connection_count(), 1u);
+  for (int i = 0; i < 10; ++i) {
+    acknowledging_.acknowledged_bytes += 1;
+    ASSERT_TRUE(RunFor(absl::Milliseconds(50)));
+  }
+  EXPECT_EQ(server().connection_count(), 0u);
+  EXPECT_EQ(Timeouts(TimeoutKind::kWrite), 1u);
+  DestroyServer();
+}
+
+TEST_P(AcknowledgedTest, AHalfClosedClientThatReadsAtAnyRateHasNotLeft) {
+  options_.half_close_timeout = absl::Milliseconds(50);
+  TestClient client = ConnectAcknowledging();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(1000, 's'));
+  LetServerWork();
+  client.FinishWriting();
+  for (int i = 0; i < 10; ++i) {
+    ++acknowledging_.acknowledged_bytes;
+    ASSERT_TRUE(RunFor(absl::Milliseconds(30)));
+  }
+  EXPECT_EQ(streams_->abandoned, 0);
+  ASSERT_TRUE(RunFor(absl::Milliseconds(150)));
+  EXPECT_EQ(streams_->abandoned, 1);
+  DestroyServer();
 }
 
 TEST_P(ExchangeDeadlineTest, WritingMoreGivesAClientThatDoesNotReadNoTime) {
@@ -1481,6 +1708,19 @@ TEST_P(ExchangeTest, OfResponsesThatWereNotSentNoBytesAreRecorded) {
   EXPECT_EQ(observer_.body_bytes[1], 0u);
   EXPECT_EQ(observer_.sent_bytes[3], 0u);
   EXPECT_EQ(observer_.body_bytes[3], 0u);
+}
+
+TEST_P(ExchangeTest, AConnectionWhoseBodyIsExpectedCountsAsReading) {
+  const auto connections = [&](ConnectionState state) {
+    return server().statistics().connections[static_cast<size_t>(state)].Read();
+  };
+  TestClient client = Connect();
+  client.Write(PostHead("/late", kFive));
+  LetServerWork();
+  EXPECT_EQ(connections(ConnectionState::kReading), 1);
+  client.Write("hello");
+  LetServerWork();
+  EXPECT_EQ(connections(ConnectionState::kAnswering), 1);
 }
 
 TEST_P(ExchangeTest, CountsRefusalsByTheirReason) {
