@@ -1306,16 +1306,30 @@ TEST_P(ExchangeDeadlineTest, EachIsCounted) {
 
 TEST_P(ExchangeDeadlineTest, AClientThatWasServedStaysForTheWholeIdleTime) {
   options_.idle_timeout = absl::Milliseconds(100);
-  options_.write_timeout = absl::Milliseconds(40);
+  options_.write_timeout = absl::Milliseconds(80);
   TestClient client = Connect();
   client.Write(Get("/1"));
   EXPECT_EQ(client.ReadResponse().body, "1");
-  ASSERT_TRUE(RunFor(absl::Milliseconds(80)));
+  ASSERT_TRUE(RunFor(absl::Milliseconds(95)));
   EXPECT_EQ(server().connection_count(), 1u);
-  ASSERT_TRUE(RunFor(absl::Milliseconds(50)));
+  // A look at the write timeout in between adds nothing.
+  ASSERT_TRUE(RunFor(absl::Milliseconds(10)));
   EXPECT_EQ(server().connection_count(), 0u);
   EXPECT_EQ(Timeouts(TimeoutKind::kIdle), 1u);
   EXPECT_EQ(Timeouts(TimeoutKind::kWrite), 0u);
+}
+
+TEST_P(ExchangeDeadlineTest, AClientThatReadsNothingIsGivenTheWriteTime) {
+  options_.write_timeout = absl::Milliseconds(80);
+  TestClient client = ConnectTcp();
+  client.Write(Get("/stream"));
+  LetServerWork();
+  streams_->streams[0].Write(std::string(kMuch, 's'));
+  LetServerWork();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(78)));
+  EXPECT_EQ(server().connection_count(), 1u);
+  ASSERT_TRUE(RunFor(absl::Milliseconds(4)));
+  EXPECT_EQ(server().connection_count(), 0u);
 }
 
 TEST_P(ExchangeDeadlineTest, AClientThatStoppedReadingIsGivenTheWriteTime) {
@@ -1832,6 +1846,52 @@ TEST_P(DurationTest, ShowsAHandlerThatBlocksInTheHistogramToo) {
     slow += latency.count() - latency.CountAtMost(absl::Milliseconds(1500));
   }
   EXPECT_EQ(slow, 1u);
+}
+
+class HistogramTest : public DurationTest {
+ protected:
+  HistogramTest() { options_.observer = nullptr; }
+
+  // Of all routes, the requests that took longer than `least`.
+  uint64_t LongerThan(absl::Duration least) {
+    uint64_t longer = 0;
+    for (const RouteStatistics& route : server().statistics().routes) {
+      const Histogram::Snapshot latency = route.latency.Read();
+      longer += latency.count() - latency.CountAtMost(least);
+    }
+    return longer;
+  }
+  uint64_t Requests() {
+    uint64_t count = 0;
+    for (const RouteStatistics& route : server().statistics().routes) {
+      count += route.latency.Read().count();
+    }
+    return count;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, HistogramTest,
+                         testing::Values(FakeUnderTest()), KernelUnderTestName);
+
+TEST_P(HistogramTest, RequestsThatEndTogetherBeganWhenTheyDid) {
+  TestClient client = Connect();
+  client.Write(PostHead("/form", kFive));
+  LetServerWork();
+  ASSERT_TRUE(RunFor(absl::Seconds(1)));
+  client.Write("hello" + Post("/form", "hello"));
+  client.ReadResponses(2);
+  EXPECT_EQ(Requests(), 2u);
+  EXPECT_EQ(LongerThan(absl::Milliseconds(900)), 1u);
+}
+
+TEST_P(HistogramTest, HasAllOfMoreRequestsThanAreKept) {
+  std::string requests;
+  constexpr int kPairs = 300;
+  for (int i = 0; i < kPairs; ++i) requests += Get("/1") + Get("/2");
+  TestClient client = Connect();
+  client.Write(requests);
+  client.ReadResponses(2 * kPairs);
+  EXPECT_EQ(Requests(), 2u * kPairs);
 }
 
 }  // namespace
