@@ -645,6 +645,8 @@ void ServerExchange::EndTruncated() {
   if (work_->writer->shows_truncation()) {
     return EndConnection(ExchangeEvent::kLinger);
   }
+  // The record names the client, whose address an open socket knows.
+  if (server().recorder_.is_observed()) (void)client();
   connection_.Reset();
 }
 

@@ -76,6 +76,7 @@ class StatusRecorder final : public ExchangeObserver {
     statuses.push_back(record.status);
     targets.emplace_back(record.target);
     durations.push_back(record.duration);
+    clients.push_back(record.client.ToString());
     users.emplace_back(record.user);
     request_ids.emplace_back(record.request_id);
     versions.push_back(record.version);
@@ -89,6 +90,7 @@ class StatusRecorder final : public ExchangeObserver {
   std::vector<int> statuses;
   std::vector<std::string> targets;
   std::vector<absl::Duration> durations;
+  std::vector<std::string> clients;
   std::vector<std::string> users;
   std::vector<std::string> request_ids;
   std::vector<http::Version> versions;
@@ -539,6 +541,18 @@ TEST_P(ExchangeTest, ACutStreamThatTheConnectionsEndWouldCompleteIsReset) {
   streams_->streams.clear();
   (void)client.ReadToEnd();
   EXPECT_EQ(client.error(), ECONNRESET);
+}
+
+TEST_P(ExchangeTest, Regression_AStreamResetInItsHandlerHasAClient) {
+  AddHandler("/cut", [this](const Request&, Responder responder) {
+    streams_->Begin(std::move(responder));
+    streams_->streams.clear();
+  });
+  TestClient client = ConnectTcp();
+  client.Write("GET /cut HTTP/1.0\r\n\r\n");
+  (void)client.ReadToEnd();
+  EXPECT_EQ(client.error(), ECONNRESET);
+  EXPECT_THAT(observer_.clients, ElementsAre("127.0.0.1"));
 }
 
 TEST_P(ExchangeTest, ABadBodyCutsTheStreamThatReceivesIt) {
