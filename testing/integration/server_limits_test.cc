@@ -28,6 +28,7 @@
 #include "httpd/server/router.h"
 #include "httpd/server/server_statistics.h"
 #include "reactor/net/address.h"
+#include "reactor/timer.h"
 #include "testing/integration/server_fixture.h"
 #include "testing/integration/test_client.h"
 #include "testing/kernel_under_test.h"
@@ -104,6 +105,88 @@ TEST_P(LimitsTest, R24ANewConnectionIsRefusedWhereNoneIsIdle) {
   EXPECT_TRUE(RunUntilConnectionsAre(2));
 }
 
+// Virtual time, so that it is known who has been idle for longest.
+class IdleTest : public LimitsTest {
+ protected:
+  // A connection that becomes idle now, before any other does.
+  TestClient ConnectServed() {
+    TestClient client = StartToConnectTcp();
+    Ask(client);
+    return client;
+  }
+
+  void Ask(TestClient& client) {
+    client.Write(Get("/1"));
+    EXPECT_EQ(client.ReadResponse().body, "1");
+    bool is_over = false;
+    Timer timer(*reactor_, [&] { is_over = true; });
+    timer.ArmAfter(absl::Milliseconds(10));
+    EXPECT_TRUE(RunUntil([&] { return is_over; }));
+  }
+
+  bool IsClosed(TestClient& client) {
+    LetServerWork();
+    client.ReadAvailable();
+    return client.is_at_end();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernel, IdleTest, testing::Values(FakeUnderTest()),
+                         KernelUnderTestName);
+
+TEST_P(IdleTest, R24TheOneThatWasIdleForLongestMakesRoom) {
+  options_.max_connections = 3;
+  TestClient a = ConnectServed();
+  TestClient b = ConnectServed();
+  TestClient c = ConnectServed();
+  // Of three, each is the oldest once, whatever their places are.
+  Ask(b);
+  Ask(a);
+  TestClient d = ConnectServed();
+  EXPECT_TRUE(IsClosed(c));
+  EXPECT_FALSE(IsClosed(a));
+  EXPECT_FALSE(IsClosed(b));
+  Ask(b);
+  TestClient e = ConnectServed();
+  EXPECT_TRUE(IsClosed(a));
+  EXPECT_FALSE(IsClosed(b));
+  EXPECT_FALSE(IsClosed(d));
+  Ask(d);
+  TestClient f = ConnectServed();
+  EXPECT_TRUE(IsClosed(b));
+  EXPECT_FALSE(IsClosed(d));
+  EXPECT_FALSE(IsClosed(e));
+}
+
+TEST_P(IdleTest, R24OneThatIsIdleIsFoundBehindManyThatAreNot) {
+  constexpr size_t kBusy = 64;
+  options_.max_connections = kBusy + 1;
+  std::vector<TestClient> busy;
+  for (size_t i = 0; i < kBusy; ++i) {
+    busy.push_back(ConnectTcp());
+    busy.back().Write(Get("/late"));
+  }
+  LetServerWork();
+  TestClient idle = ConnectServed();
+  TestClient next = StartToConnectTcp();
+  next.Write(Get("/2"));
+  EXPECT_EQ(next.ReadResponse().body, "2");
+  EXPECT_TRUE(IsClosed(idle));
+}
+
+TEST_P(IdleTest, R24OneWhoseResponseIsNotSentIsNotIdle) {
+  options_.max_connections = 1;
+  options_.stream.high_watermark_bytes = 20'000'000;
+  options_.max_buffered_bytes = 20'000'000;
+  AddRoute({"/made", {http::Method::kGet}, std::make_unique<MadeHandler>()});
+  TestClient first = ConnectTcp();
+  for (int i = 0; i < 9; ++i) first.Write(Get("/made"));
+  LetServerWork();
+  TestClient second = StartToConnectTcp();
+  EXPECT_EQ(second.ReadResponse().status, 503);
+  EXPECT_EQ(first.ReadResponses(9).back().body.size(), size_t{1} << 20);
+}
+
 TEST_P(LimitsTest, R24WhoHasAskedIsNotIdle) {
   options_.max_connections = 2;
   TestClient first = ConnectTcp();
@@ -174,6 +257,18 @@ TEST_P(LimitsTest, OfOneClientOnlySoManyConnectionsAreServed) {
   TestClient fourth = ConnectTcp();
   fourth.Write(Get("/4"));
   EXPECT_EQ(fourth.ReadResponse().body, "4");
+}
+
+TEST_P(LimitsTest, ARefusalForAllGoesBeforeThatForOneClient) {
+  options_.max_connections = 1;
+  options_.max_connections_per_client = 1;
+  TestClient first = ConnectTcp();
+  first.Write(Get("/late"));
+  LetServerWork();
+  TestClient second = StartToConnectTcp();
+  EXPECT_EQ(second.ReadResponse().status, 503);
+  EXPECT_EQ(Shed(ShedReason::kConnections), 1u);
+  EXPECT_EQ(Shed(ShedReason::kConnectionsOfClient), 0u);
 }
 
 TEST_P(LimitsTest, ServersMayHaveTheLimitOfAClientInCommon) {

@@ -72,6 +72,9 @@ class TestClient {
   // All that has come and was not returned yet; the server does not run.
   std::string ReadAvailable();
 
+  // Whether what was read last was the server's FIN, or its reset.
+  bool is_at_end() const { return at_end_; }
+
   // What reading or writing ended with: an errno, or 0, as for a FIN.
   int error() const { return error_; }
 
