@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/debugging/leak_check.h"
 #include "absl/debugging/stacktrace.h"
 #include "absl/debugging/symbolize.h"
 #include "absl/log/check.h"
@@ -139,7 +140,7 @@ StallWatchdog::~StallWatchdog() {
     }
     // A thread that blocks the signal, or hangs in the kernel, may still get
     // to it: the handler and what it looks at stay.
-    (void)capture.release();
+    (void)absl::IgnoreLeak(capture.release());
     keeps_handler = true;
   }
   if (handles_signal_ && !keeps_handler) {

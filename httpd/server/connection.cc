@@ -139,6 +139,8 @@ size_t Connection::ReadHead(absl::string_view input) {
       return input.size();
     case http::ParseOutcome::Kind::kComplete:
       exchange_.Begin(head, /*is_followed=*/outcome.bytes < input.size());
+      // The time of the body before is not that of this request's.
+      if (armed_for_ == Deadline::kBody) armed_for_ = Deadline::kNone;
       return outcome.bytes;
   }
   return 0;
@@ -306,8 +308,11 @@ void Connection::Arm(Deadline deadline, MonotonicTime since) {
   if (goes_on) {
     is_progress_known_ = true;
     progress_then_ = exchange_.body_bytes_then();
-    return ArmAt(server_.reactor_,
-                 since + (ArmedTime() - exchange_.body_time_passed()));
+    // What has come meanwhile is read before the time is over.
+    const absl::Duration left =
+        std::max(ArmedTime() - exchange_.body_time_passed(),
+                 ArmedTime() / kProgressAskedAfter);
+    return ArmAt(server_.reactor_, since + left);
   }
   is_progress_known_ =
       deadline != Deadline::kWrite && deadline != Deadline::kUnreadStream;
@@ -338,7 +343,10 @@ void Connection::OnDeadline() {
     // so by itself.
     const Deadline current = CurrentDeadline(ReadsInput());
     if (IsEnding(phase()) || current == Deadline::kWrite) return;
-    return Arm(current, since());
+    // A client that has only just read everything is given the whole time.
+    return Arm(current, current == Deadline::kHalfClosed
+                            ? server_.reactor_.Now()
+                            : since());
   }
   if (armed_for_ == Deadline::kIdle && is_unsent) {
     return Arm(Deadline::kWrite, server_.reactor_.Now());

@@ -17,7 +17,9 @@ struct RemoteResponder::Held {
 
 RemoteResponder::RemoteResponder(Reactor& reactor, Responder responder)
     : reactor_(&reactor), held_(std::make_shared<Held>(std::move(responder))) {
-  if (held_->responder.abandoned()) held_->is_abandoned = true;
+  held_->is_abandoned = held_->responder.abandoned();
+  // Otherwise it would keep itself alive for a call that does not come.
+  if (held_->is_abandoned) return;
   held_->responder.OnAbandoned([held = held_] { held->is_abandoned = true; });
 }
 

@@ -148,11 +148,14 @@ void ServerExchange::Handle(const http::RequestHead& head) {
 }
 
 void ServerExchange::HandOn(pollux::Handler& handler, const Request& request) {
+  if (work_ != nullptr) work_->is_paused = false;
   // The rest is done by Begin().
   if (is_handling()) return handler.Handle(request, MakeResponder());
   Connection::Entry entry(connection_);
   if (!AwaitsResponse(phase_)) return;
-  if (work_ != nullptr) work_->is_paused = false;
+  // The body is the other handler's from now on. This may be a callback of the
+  // receiver that has had it.
+  if (work_ != nullptr) ReleaseReceiver();
   HttpServer& server = this->server();
   const HttpServer::Handling outer = std::exchange(
       server.handling_, {.exchange = this, .head = &request.head()});
@@ -287,7 +290,8 @@ bool ServerExchange::IsTooMuchToDiscard() const {
 // The body of the request, for handlers.
 
 void ServerExchange::ReceiveBody(std::unique_ptr<BodyReceiver> receiver) {
-  work().receiver = std::move(receiver);
+  if (work().receiver != nullptr) ReleaseReceiver();
+  work_->receiver = std::move(receiver);
 }
 
 void ServerExchange::PauseBody() {
@@ -677,6 +681,7 @@ void ServerExchange::EndWithoutResponse(ClosedBy closed_by,
   closed_by_ = closed_by;
   AbandonHandler();
   if (IsEnding(phase_)) return;
+  CountUnsentResponse();
   written_bytes_ -= unsent_bytes;
   if (IsStreamed(phase_)) return EndTruncated();
   EndConnection(ExchangeEvent::kLinger);
@@ -687,13 +692,18 @@ void ServerExchange::AbandonHandler() {
   Abandon();
 }
 
-void ServerExchange::OnClosed(ClosedBy closed_by, uint64_t unsent_bytes) {
-  closed_by_ = closed_by;
-  written_bytes_ -= unsent_bytes;
+// The handler has responded, and the client does not get all of it.
+void ServerExchange::CountUnsentResponse() {
   if (phase_ == ExchangePhase::kHoldingResponse ||
       phase_ == ExchangePhase::kFlushing) {
     server().statistics_.cancelled_requests.Add();
   }
+}
+
+void ServerExchange::OnClosed(ClosedBy closed_by, uint64_t unsent_bytes) {
+  closed_by_ = closed_by;
+  written_bytes_ -= unsent_bytes;
+  CountUnsentResponse();
   Enter(ExchangeEvent::kClosed);
   AbandonHandler();
 }

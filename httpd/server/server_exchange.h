@@ -185,6 +185,7 @@ class ServerExchange final : public Exchange {
   void EndExchange();
   void EndTruncated();
   void AbandonHandler();
+  void CountUnsentResponse();
   void Record();
   void NoteRequest(const http::RequestHead& head);
 

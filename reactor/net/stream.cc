@@ -103,6 +103,8 @@ void Stream::DiscardInput() {
 void Stream::LingerWhenSent() {
   DiscardInput();
   if (is_open() && output_state_ == Output::kOpen) {
+    // What was discarded beside the output does not count.
+    backlog().linger_bytes_left = options().max_linger_bytes;
     output_state_ = Output::kShutdownWhenSent;
   }
   RequestTurn();

@@ -2107,6 +2107,69 @@ TEST_P(ExchangeTest, AStreamThatTheEndCompletesLingersForKeepAliveClients) {
   EXPECT_EQ(client.error(), 0);
 }
 
+TEST_P(ExchangeTest, R19TheTimeOfOneBodyIsNotTheNextOnes) {
+  options_.body_timeout = absl::Milliseconds(100);
+  std::optional<Responder> kept;
+  AddHandler("/pauses", [&](const Request&, Responder responder) {
+    responder.PauseBody();
+    responder.ReceiveBody(std::make_unique<Copier>(*streams_));
+    kept.emplace(std::move(responder));
+  });
+  TestClient client = ConnectTcp();
+  client.Write(PostHead("/form", "Content-Length: 3000\r\n") +
+               std::string(2'900, 'a'));
+  ASSERT_TRUE(RunFor(absl::Milliseconds(90)));
+  // The end of one body and the head of the next come together.
+  client.Write(std::string(100, 'a') + PostHead("/pauses", kFive));
+  EXPECT_EQ(client.ReadResponse().body, "thanks\n");
+  kept->ResumeBody();
+  ASSERT_TRUE(RunFor(absl::Milliseconds(60)));
+  EXPECT_FALSE(kept->abandoned());
+  EXPECT_EQ(client.ReadAvailable(), "");
+  kept.reset();
+}
+
+TEST_P(ExchangeTest, ARequestMayBeHandedOnFromItsReceiver) {
+  FunctionHandler inner([](const Request&, Responder responder) {
+    std::move(responder).CollectBody(
+        100, [](std::string body, Responder responder) {
+          std::move(responder).Send(
+              {.body = absl::StrCat(body.size(), " bytes are left")});
+        });
+  });
+  std::optional<OwnedRequest> asked;
+  AddHandler("/outer", [&](const Request& request, Responder responder) {
+    asked.emplace(request);
+    std::move(responder).CollectBody(
+        100, [&](std::string, Responder responder) {
+          std::move(responder).HandOn(inner, asked->request());
+        });
+  });
+  TestClient client = Connect();
+  client.Write(Post("/outer", "hello") + Get("/1"));
+  const std::vector<ReceivedResponse> responses = client.ReadResponses(2);
+  EXPECT_EQ(responses[0].body, "0 bytes are left");
+  EXPECT_EQ(responses[1].body, "1");
+}
+
+TEST_P(ExchangeTest, HandingOnAtOnceEndsAPause) {
+  FunctionHandler inner([](const Request&, Responder responder) {
+    std::move(responder).CollectBody(
+        100, [](std::string body, Responder responder) {
+          std::move(responder).Send({.body = std::move(body)});
+        });
+  });
+  AddHandler("/outer", [&](const Request& request, Responder responder) {
+    responder.PauseBody();
+    std::move(responder).HandOn(inner, request);
+  });
+  TestClient client = Connect();
+  client.Write(PostHead("/outer", absl::StrCat(kExpect, kFive)));
+  EXPECT_EQ(Count(Read(client), "100 Continue"), 1u);
+  client.Write("hello");
+  EXPECT_EQ(client.ReadResponse().body, "hello");
+}
+
 // Time.
 
 class DurationTest : public ExchangeTest {
