@@ -156,12 +156,9 @@ TEST_F(MetricsHandlerTest, EachLabelHasItsOwnNumber) {
       {ConnectionState::kClosing, "closing"}};
   static_assert(std::size(kStates) == kConnectionStates);
   constexpr std::pair<TimeoutKind, absl::string_view> kTimeouts[] = {
-      {TimeoutKind::kHead, "head"},
-      {TimeoutKind::kBody, "body"},
-      {TimeoutKind::kIdle, "idle"},
-      {TimeoutKind::kWrite, "write"},
-      {TimeoutKind::kDrain, "drain"},
-      {TimeoutKind::kHandler, "handler"}};
+      {TimeoutKind::kHead, "head"},   {TimeoutKind::kBody, "body"},
+      {TimeoutKind::kIdle, "idle"},   {TimeoutKind::kWrite, "write"},
+      {TimeoutKind::kDrain, "drain"}, {TimeoutKind::kHandler, "handler"}};
   static_assert(std::size(kTimeouts) == kTimeoutKinds);
   constexpr std::pair<ShedReason, absl::string_view> kSheds[] = {
       {ShedReason::kConnections, "connections"},

@@ -59,6 +59,13 @@ void CallCounter::OnSyscall(const SyscallRecord& record) {
   if (record.result.ok()) count.bytes += record.result.value();
 }
 
+void CallCounter::Reset() {
+  for (Count& count : counts_) {
+    count.calls = 0;
+    count.bytes = 0;
+  }
+}
+
 int64_t CallCounter::waits() const {
   return calls(SyscallKind::kEpollPwait2) + calls(SyscallKind::kEpollWait);
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,7 +34,7 @@ namespace pollux {
 // 200 with `body` as text/plain.
 http::PreparedResponse TextResponse(absl::string_view body);
 
-// Counts calls and the bytes that they moved.
+// Counts calls and the bytes that they moved, of any thread.
 class CallCounter final : public SyscallObserver {
  public:
   void OnSyscall(const SyscallRecord& record) override;
@@ -46,12 +47,12 @@ class CallCounter final : public SyscallObserver {
   // All but waits and readings of the clock.
   int64_t io_calls() const;
 
-  void Reset() { counts_ = {}; }
+  void Reset();
 
  private:
   struct Count {
-    int64_t calls = 0;
-    int64_t bytes = 0;
+    std::atomic<int64_t> calls = 0;
+    std::atomic<int64_t> bytes = 0;
   };
 
   static size_t Index(SyscallKind kind) { return static_cast<size_t>(kind); }
