@@ -57,7 +57,7 @@ void Connection::Drain() { Entry entry(*this); }
 void Connection::EndIfUnused() {
   if (!is_between_requests()) return;
   // What has come already is answered.
-  if (unread_rest_ > 0 && !ReadsInput()) return;
+  if (is_in_input_ && server_.unread_bytes_ > 0 && !ReadsInput()) return;
   if (stream_.HasUnreadInput()) return;
   exchange_.EndConnection(ExchangeEvent::kLinger);
 }
@@ -111,10 +111,9 @@ size_t Connection::OnInput(absl::string_view input) {
       consumed += more;
     }
     server_.statistics_.received_bytes.Add(consumed);
-    unread_rest_ = static_cast<uint32_t>(input.size() - consumed);
+    server_.unread_bytes_ = input.size() - consumed;
   }
   is_in_input_ = false;
-  unread_rest_ = 0;
   return consumed;
 }
 
@@ -206,7 +205,7 @@ void Connection::Settle() {
   if (exchange_.RestartsDeadline(current) || current != armed_for_) {
     Arm(current, server_.reactor_.Now());
   }
-  server_.CheckMemory(unread_rest_);
+  server_.CheckMemory(is_in_input_ ? server_.unread_bytes_ : 0);
 }
 
 void Connection::NoteState() {

@@ -160,8 +160,6 @@ class Connection final : private Stream::Handler, private EmbeddedTimer {
   bool is_paused_ : 1 = false;
   // The client's FIN has come.
   bool has_client_finished_ : 1 = false;
-  // Bytes of input that OnInput(), which is about to return, has left unread.
-  uint32_t unread_rest_ = 0;
   http::RequestParser parser_;
   ServerExchange exchange_{*this};
   // The client's progress when the armed deadline's time began.

@@ -223,6 +223,9 @@ class HttpServer final {
   Handling handling_;
   // Of the request that began last.
   RequestStart request_start_;
+  // Bytes of input that a connection's OnInput(), which is about to return, has
+  // left unread.
+  uint64_t unread_bytes_ = 0;
   std::vector<http::Field> fields_;
   std::string scratch_;
   DateCache dates_;
