@@ -62,8 +62,9 @@ std::optional<uint32_t> TakeFixed(absl::string_view& text) {
   return value;
 }
 
-// Takes one of yescrypt's numbers off `text`. The first digit says how many
-// there are, and is the highest; `least` is written as 0.
+// Removes one of yescrypt's numbers from the front of `text` and returns it, or
+// nullopt if it is malformed. The first digit holds the number's highest bits
+// and determines how many digits follow; `least` is written as 0.
 std::optional<uint32_t> TakeVariable(absl::string_view& text, uint32_t least) {
   const std::optional<uint32_t> first = TakeDigit(text);
   if (!first.has_value()) return std::nullopt;

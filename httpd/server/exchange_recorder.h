@@ -16,13 +16,15 @@ namespace pollux {
 // Records each request that is over in the statistics and, where there is an
 // observer, reports it.
 //
-// Durations are true even if a handler blocked the loop, whose own clock stands
-// still meanwhile. For that the clock is read once for all requests that one
-// event finished, and with an observer, who is given the duration at once, for
-// each of them.
+// Durations are true even if a handler blocks the loop, whose own clock stands
+// still meanwhile. The recorder reads the clock once for all requests that one
+// event finishes. With an observer it reads the clock for each request, because
+// the observer gets the duration at once.
 //
-// Owned by an HttpServer, which reactor and statistics must outlive. Reactor's
-// thread only. Nothing fails, and nothing is allocated after the creation.
+// Owned by its HttpServer; must not outlive the reactor, the statistics or the
+// observer. Reactor's thread only. The observer is called from inside Report()
+// and must not call the recorder. Nothing fails, and nothing is allocated after
+// the creation.
 class ExchangeRecorder {
  public:
   // `observer` may be null.

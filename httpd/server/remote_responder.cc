@@ -54,8 +54,8 @@ bool RemoteResponder::abandoned() const {
 template <typename Respond>
 void RemoteResponder::Post(Respond respond) {
   if (held_ == nullptr) return;
-  // Fails when the reactor runs no more, and then the server's end tells the
-  // client.
+  // Fails only when the reactor does not run again: the server then closes the
+  // connection.
   (void)reactor_->PostReserved([held = std::exchange(held_, nullptr),
                                 respond = std::move(respond)]() mutable {
     held->responder.OnAbandoned(nullptr);

@@ -213,7 +213,7 @@ bool ServerExchange::ReadsBody() const {
 }
 
 size_t ServerExchange::ReadBody(absl::string_view input) {
-  // A client that sends without being told to does not wait for that.
+  // The client sends its body without waiting for the 100.
   if (!input.empty()) work_->wants_continue = false;
   size_t read = 0;
   while (true) {
@@ -261,7 +261,8 @@ void ServerExchange::OnBodyRead() {
   NotifyBodyEnd();
 }
 
-// The request is complete, for whoever receives it and has not responded.
+// Notifies the receiver, if the handler has one and the response is not
+// complete.
 void ServerExchange::NotifyBodyEnd() {
   if (phase_ != ExchangePhase::kHandling &&
       phase_ != ExchangePhase::kStreaming) {
@@ -505,8 +506,8 @@ void ServerExchange::BeginStream(ResponseHead head,
   if (!AwaitsResponse(phase_)) return Drop();
   if (phase_ == ExchangePhase::kReadingBody) {
     work_->is_paused = false;
-    // No interim response may follow the final head. A client that is not told
-    // to continue may send the body or not, so the connection cannot go on.
+    // No interim response may follow the final head. Without a 100 the server
+    // cannot know whether the client sends the body, so the connection ends.
     if (work_->receiver != nullptr) {
       Continue();
     } else if (work_->wants_continue) {

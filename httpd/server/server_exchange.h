@@ -32,18 +32,19 @@ namespace pollux {
 class Connection;
 class HttpServer;
 
-// Takes one request after another from a complete head to the end of its
-// response: asks the router's handler, gives it the body, frames the response.
-// ExchangePhase says how far it is. Whatever happens, a request gets at most
-// one final response, no interim response after that, and one record.
+// The request that is in flight on a connection, from its complete head to the
+// end of its response: calls the router's handler, passes it the body, frames
+// the response. phase() is how far the exchange has come. A request gets at
+// most one final response, no interim response after it, and one record.
 //
-// Part of its Connection, whose stream it writes to. Reactor's thread only.
-// Handlers may call it, through a Responder, from anywhere: every such call
-// enters the connection (Connection::Entry), which acts on what has changed
-// when the call is over.
+// Owned by its Connection, to whose stream it writes. Reactor's thread only.
+// Handlers call it through a Responder, also from inside the callbacks of other
+// connections: each call enters the connection (Connection::Entry), which acts
+// on what has changed when the outermost entry ends. A call that comes too late
+// does nothing. An illegal transition of phases is a bug and ends the program.
 class ServerExchange final : public Exchange {
  public:
-  // Who ended the connection.
+  // The side that ended the connection.
   enum class ClosedBy : uint8_t { kClient, kServer };
 
   explicit ServerExchange(Connection& connection) : connection_(connection) {}
