@@ -166,7 +166,7 @@ absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(
   if (absl::Status status = reactor->OpenDescriptors(); !status.ok()) {
     return status;
   }
-  reactor->now_ = reactor->Clock();
+  reactor->now_ = reactor->ReadClock();
   return reactor;
 }
 
@@ -300,7 +300,7 @@ absl::Status Reactor::Enqueue(Task task, size_t max_queued_tasks) {
     tasks_.push_back(std::move(task));
     has_tasks_.store(true, std::memory_order_release);
     if (std::exchange(wake_sent_, true)) return absl::OkStatus();
-    if (is_observing()) first_post_ = is_inside ? now_ : Clock();
+    if (is_observing()) first_post_ = is_inside ? now_ : ReadClock();
   }
   if (!is_inside) Wake();
   return absl::OkStatus();
@@ -417,7 +417,7 @@ bool Reactor::HasWork() const {
 absl::Duration Reactor::TimeUntilWork() {
   if (HasWork()) return absl::ZeroDuration();
   if (timers_.empty()) return absl::InfiniteDuration();
-  return std::max(timers_.NextDeadline() - Clock(), absl::ZeroDuration());
+  return std::max(timers_.NextDeadline() - ReadClock(), absl::ZeroDuration());
 }
 
 absl::Duration Reactor::WaitLimit(absl::Duration max_wait) {
@@ -431,7 +431,7 @@ absl::Duration Reactor::WaitLimit(absl::Duration max_wait) {
 
 void Reactor::ReadIdleSince() {
   if (std::exchange(is_idle_since_fresh_, true)) return;
-  idle_since_ = Clock();
+  idle_since_ = ReadClock();
 }
 
 size_t Reactor::Wait(absl::Duration limit) {
@@ -453,7 +453,7 @@ size_t Reactor::Wait(absl::Duration limit) {
             ? -1
             : static_cast<int>(absl::ToInt64Milliseconds(ceiling)));
   }
-  now_ = Clock();
+  now_ = ReadClock();
   is_idle_since_fresh_ = false;
   // A signal ends the wait, and the iteration goes on without events.
   if (result.error() == EINTR) return 0;
@@ -466,7 +466,7 @@ size_t Reactor::Wait(absl::Duration limit) {
   return count;
 }
 
-MonotonicTime Reactor::Clock() const {
+MonotonicTime Reactor::ReadClock() const {
   const SysResult clock = kernel_.ClockGetTime(CLOCK_MONOTONIC);
   CHECK(clock.ok());
   return MonotonicTime::FromNanos(clock.value());
@@ -479,7 +479,7 @@ void Reactor::Call(const Dispatch& dispatch, Callback callback) {
                   std::memory_order_relaxed);
   callback();
   if (options_.observe != Observe::kCallbacks) return;
-  const MonotonicTime end = Clock();
+  const MonotonicTime end = ReadClock();
   statistics_.callback_time.RecordNanos(end.nanos() - last_call_end_.nanos());
   last_call_end_ = end;
 }

@@ -233,7 +233,12 @@ class Reactor {
 
   // Returns the time of the current iteration; outside of Run() and RunOnce(),
   // the clock's.
-  MonotonicTime Now() const { return is_running() ? now_ : Clock(); }
+  MonotonicTime Now() const { return is_running() ? now_ : ReadClock(); }
+
+  // Returns the clock's time also inside of a callback, where Now() stands
+  // still: for durations that must show what the callback itself took.
+  // clock_gettime(2), CLOCK_MONOTONIC.
+  MonotonicTime ReadClock() const;
 
   Kernel& kernel() const { return kernel_; }
 
@@ -314,7 +319,6 @@ class Reactor {
   void SetRunningThread(pthread_t thread);
   void Iterate(absl::Duration max_wait);
   bool is_observing() const { return options_.observe != Observe::kNothing; }
-  MonotonicTime Clock() const;
   // Makes a callback, noted in the log and timed if that is wanted.
   template <typename Callback>
   void Call(const Dispatch& dispatch, Callback callback);

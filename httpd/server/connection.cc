@@ -50,7 +50,10 @@ bool Connection::is_idle() const {
          stream_.unsent_bytes() == 0;
 }
 
-void Connection::Drain() { Entry entry(*this); }
+void Connection::Drain() {
+  // Leaving the entry ends an unused connection while the server drains.
+  Entry entry(*this);
+}
 
 // While the server drains. A response that announces the end brings it by
 // itself; one that began before, such as a stream, leaves it to this.
@@ -147,7 +150,6 @@ size_t Connection::ReadHead(absl::string_view input) {
 
 void Connection::OnEndOfInput() {
   Entry entry(*this);
-  has_client_finished_ = true;
   if (ExpectsBody(phase()) || parser_.in_progress()) {
     // In the middle of a request, which will never be complete.
     if (phase() == ExchangePhase::kReadingHead) exchange_.BeginWithoutHead({});

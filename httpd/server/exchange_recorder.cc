@@ -1,9 +1,5 @@
 #include "httpd/server/exchange_recorder.h"
 
-#include <ctime>
-
-#include "absl/log/check.h"
-
 namespace pollux {
 namespace {
 
@@ -31,9 +27,7 @@ void ExchangeRecorder::Report(ExchangeRecord& record) {
 }
 
 MonotonicTime ExchangeRecorder::FinishDurations() {
-  const SysResult clock = reactor_.kernel().ClockGetTime(CLOCK_MONOTONIC);
-  CHECK(clock.ok());
-  const MonotonicTime now = MonotonicTime::FromNanos(clock.value());
+  const MonotonicTime now = reactor_.ReadClock();
   for (const Unfinished& exchange : unfinished_) {
     statistics_.routes[exchange.route].latency.RecordNanos(
         now.nanos() - exchange.begun_at.nanos(), exchange.count);

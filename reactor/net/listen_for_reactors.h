@@ -15,8 +15,7 @@ namespace pollux {
 
 enum class ListenerSharing : uint8_t {
   // A socket and a backlog for each reactor, at one port: the kernel divides
-  // the
-  // connections by a hash of the peer's address. Not for unix sockets.
+  // the connections by a hash of the peer's address. Not for unix sockets.
   // SO_REUSEPORT.
   kSocketEach,
   // One socket, with a descriptor for each reactor: an idle reactor accepts.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "httpd/server/exchange_observer.h"
 #include "reactor/syscall_record.h"
 #include "testing/allocation_counter.h"
 #include "testing/integration/server_fixture.h"
@@ -97,6 +98,25 @@ TEST_P(CostContractTest, ARequestReadsNoClockOfItsOwn) {
   // Before and after the wait, at the end, and for the date; Run() spares the
   // first.
   EXPECT_LE(for_one, 4);
+}
+
+TEST_P(CostContractTest, AnObservedRequestReadsOneClock) {
+  class Ignoring final : public ExchangeObserver {
+    void OnExchange(const ExchangeRecord&) override {}
+  } observer;
+  options_.observer = &observer;
+  TestClient client = Connect();
+  const auto clocks_for = [&](int requests) {
+    client.Write(Requests(requests));
+    RunOnceCounted();
+    client.ReadResponses(static_cast<size_t>(requests));
+    return calls_.calls(SyscallKind::kClockGetTime);
+  };
+  (void)clocks_for(1);
+  const int64_t for_one = clocks_for(1);
+  // One more or less where a second of the wall clock has just ended.
+  EXPECT_NEAR(clocks_for(16), for_one + 15, 1);
+  DestroyServer();
 }
 
 TEST_P(CostContractTest, TheSecondRequestAllocatesNothing) {

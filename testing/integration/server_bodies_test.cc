@@ -38,25 +38,10 @@
 namespace pollux {
 namespace {
 
-using http::Method;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-using HandleFunction = absl::AnyInvocable<void(const Request&, Responder)>;
-
-class FunctionHandler final : public Handler {
- public:
-  explicit FunctionHandler(HandleFunction handle)
-      : handle_(std::move(handle)) {}
-  void Handle(const Request& request, Responder responder) override {
-    handle_(request, std::move(responder));
-  }
-
- private:
-  HandleFunction handle_;
-};
 
 // What a receiver saw, for longer than it lives.
 struct Seen {
@@ -91,25 +76,18 @@ class NotingReceiver final : public BodyReceiver {
 
 class ServerBodiesTest : public ServerTest {
  protected:
-  void AddHandler(std::string path, Method method, HandleFunction handle) {
-    AddRoute({.path = std::move(path),
-              .methods = {method},
-              .handler = std::make_unique<FunctionHandler>(std::move(handle))});
-  }
-
   // Receives into seen_, and does `on_body` with what it is.
   void AddReceiver(
       absl::AnyInvocable<void(NotingReceiver&)> on_body = nullptr) {
-    AddHandler("/up", Method::kPost,
-               [this, on_body = std::move(on_body)](
-                   const Request&, Responder responder) mutable {
-                 auto receiver = std::make_unique<NotingReceiver>(
-                     seen_, std::move(responder));
-                 receiver_ = receiver.get();
-                 if (on_body) receiver->on_body = std::move(on_body);
-                 Responder& kept = receiver->responder;
-                 kept.ReceiveBody(std::move(receiver));
-               });
+    AddHandler("/up", [this, on_body = std::move(on_body)](
+                          const Request&, Responder responder) mutable {
+      auto receiver =
+          std::make_unique<NotingReceiver>(seen_, std::move(responder));
+      receiver_ = receiver.get();
+      if (on_body) receiver->on_body = std::move(on_body);
+      Responder& kept = receiver->responder;
+      kept.ReceiveBody(std::move(receiver));
+    });
   }
 
   Seen seen_;
@@ -255,7 +233,7 @@ TEST_P(ServerBodiesTest, R14ARefusalIsSentInPlaceOfA100) {
 }
 
 TEST_P(ServerBodiesTest, AreCollected) {
-  AddHandler("/up", Method::kPost, [](const Request&, Responder responder) {
+  AddHandler("/up", [](const Request&, Responder responder) {
     std::move(responder).CollectBody(
         10, [](std::string body, Responder responder) {
           std::move(responder).Send({.body = std::move(body)});
@@ -286,13 +264,11 @@ TEST_P(ServerBodiesTest, WhatHandlersHoldCounts) {
 // Responses.
 
 TEST_P(ServerBodiesTest, AreMadeForTheRequest) {
-  AddHandler("/hello/{name}", Method::kGet,
-             [](const Request& request, Responder responder) {
-               responder.AddField("X-More", "1");
-               std::move(responder).Send(
-                   {.head = {.status = 203, .fields = {{"A", "b"}}},
-                    .body = std::string(request.parameter("name"))});
-             });
+  AddHandler("/hello/{name}", [](const Request& request, Responder responder) {
+    responder.AddField("X-More", "1");
+    std::move(responder).Send({.head = {.status = 203, .fields = {{"A", "b"}}},
+                               .body = std::string(request.parameter("name"))});
+  });
   TestClient client = Connect();
   client.Write(Get("/hello/w%20d") +
                "HEAD /hello/x HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -307,7 +283,7 @@ TEST_P(ServerBodiesTest, AreMadeForTheRequest) {
 }
 
 TEST_P(ServerBodiesTest, WhatCannotBeWrittenIs500) {
-  AddHandler("/bad", Method::kGet, [](const Request&, Responder responder) {
+  AddHandler("/bad", [](const Request&, Responder responder) {
     responder.AddField("X-Bad", "a\r\nb");
     std::move(responder).Send({.head = {.fields = {{"A", "b\r\nc: d"}}}});
   });
@@ -322,7 +298,7 @@ TEST_P(ServerBodiesTest, WhatCannotBeWrittenIs500) {
 
 TEST_P(ServerBodiesTest, AreSentFromWhereTheyLie) {
   const std::string constant(100'000, 'c');
-  AddHandler("/shared", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/shared", [&](const Request&, Responder responder) {
     std::move(responder).Send({.body = SharedBytes{constant, Lease()}});
   });
   TestClient client = Connect();
@@ -347,7 +323,7 @@ struct TestStream final : ResponseStream::Producer {
 class ServerStreamsTest : public ServerBodiesTest {
  protected:
   void AddStream(std::optional<uint64_t> body_bytes = std::nullopt) {
-    AddHandler("/stream", Method::kGet,
+    AddHandler("/stream",
                [this, body_bytes](const Request&, Responder responder) {
                  producer_.stream.emplace(
                      std::move(responder).Stream({}, producer_, body_bytes));
@@ -472,7 +448,7 @@ class MirrorReceiver final : public BodyReceiver, ResponseStream::Producer {
 };
 
 TEST_P(ServerStreamsTest, Regression_TheRequestBehindAStreamedBodyIsAnswered) {
-  AddHandler("/mirror", Method::kPost, [](const Request&, Responder responder) {
+  AddHandler("/mirror", [](const Request&, Responder responder) {
     auto receiver = std::make_unique<MirrorReceiver>(std::move(responder));
     Responder& kept = receiver->responder();
     kept.ReceiveBody(std::move(receiver));
@@ -563,7 +539,7 @@ TEST_P(ServerStreamsTest, ThatSayNothingForLongLive) {
 }
 
 TEST_P(ServerStreamsTest, MayBeginWithHints) {
-  AddHandler("/hints", Method::kGet, [](const Request&, Responder responder) {
+  AddHandler("/hints", [](const Request&, Responder responder) {
     responder.SendInterim(103, {http::Field{"Link", "</a.css>"}});
     std::move(responder).Send({.body = std::string("abc")});
   });
@@ -580,7 +556,7 @@ TEST_P(ServerStreamsTest, MayBeginWithHints) {
 TEST_P(ServerBodiesTest, AHandlerIsToldThatItsClientHasGone) {
   int told = 0;
   std::optional<Responder> kept;
-  AddHandler("/wait", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/wait", [&](const Request&, Responder responder) {
     kept.emplace(std::move(responder));
     kept->OnAbandoned([&] {
       ++told;
@@ -606,13 +582,13 @@ INSTANTIATE_TEST_SUITE_P(Kernel, RemoteAnswersTest,
 
 TEST_P(RemoteAnswersTest, ComeFromAnotherThread) {
   std::vector<std::thread> threads;
-  AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/remote", [&](const Request&, Responder responder) {
     threads.emplace_back(
         [remote = RemoteResponder(*reactor_, std::move(responder))]() mutable {
           std::move(remote).Send({.body = std::string("remote")});
         });
   });
-  AddHandler("/drop", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/drop", [&](const Request&, Responder responder) {
     threads.emplace_back(
         [remote = RemoteResponder(*reactor_, std::move(responder))] {});
   });
@@ -626,12 +602,12 @@ TEST_P(RemoteAnswersTest, ComeFromAnotherThread) {
 }
 
 TEST_P(ServerBodiesTest, RemoteAnswersComeThroughAFullQueue) {
-  AddHandler("/send", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/send", [&](const Request&, Responder responder) {
     RemoteResponder remote(*reactor_, std::move(responder));
     while (reactor_->Post([] {}).ok()) continue;
     std::move(remote).Send({.body = std::string("remote")});
   });
-  AddHandler("/drop", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/drop", [&](const Request&, Responder responder) {
     RemoteResponder remote(*reactor_, std::move(responder));
     while (reactor_->Post([] {}).ok()) continue;
   });
@@ -644,7 +620,7 @@ TEST_P(ServerBodiesTest, RemoteAnswersComeThroughAFullQueue) {
 
 TEST_P(ServerBodiesTest, RemoteAnswersKnowThatTheClientHasGone) {
   std::optional<RemoteResponder> remote;
-  AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/remote", [&](const Request&, Responder responder) {
     remote.emplace(*reactor_, std::move(responder));
   });
   TestClient client = Connect();
@@ -660,7 +636,7 @@ TEST_P(ServerBodiesTest, RemoteAnswersKnowThatTheClientHasGone) {
 
 TEST_P(RemoteAnswersTest, ToAClientThatHasGoneAreANoOp) {
   std::optional<RemoteResponder> remote;
-  AddHandler("/remote", Method::kGet, [&](const Request&, Responder responder) {
+  AddHandler("/remote", [&](const Request&, Responder responder) {
     remote.emplace(*reactor_, std::move(responder));
   });
   TestClient client = Connect();

@@ -57,18 +57,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class FunctionHandler final : public Handler {
- public:
-  using Function = absl::AnyInvocable<void(const Request&, Responder)>;
-  explicit FunctionHandler(Function handle) : handle_(std::move(handle)) {}
-  void Handle(const Request& request, Responder responder) override {
-    handle_(request, std::move(responder));
-  }
-
- private:
-  Function handle_;
-};
-
 // What an observer is told, kept.
 class StatusRecorder final : public ExchangeObserver {
  public:
@@ -151,6 +139,19 @@ class StreamsHandler final : public Handler, private ResponseStream::Producer {
   void OnAbandoned() override { ++abandoned; }
 };
 
+// Writes each piece of the body back.
+class Copier final : public BodyReceiver {
+ public:
+  explicit Copier(StreamsHandler& streams) : streams_(streams) {}
+  void OnBody(absl::string_view bytes) override {
+    if (!streams_.streams.empty()) streams_.streams[0].Write(bytes);
+  }
+  void OnBodyEnd() override { streams_.FinishAll(); }
+
+ private:
+  StreamsHandler& streams_;
+};
+
 // Also: /stream, GET and POST, which streams (StreamsHandler).
 class ExchangeTest : public ServerTest {
  protected:
@@ -159,12 +160,6 @@ class ExchangeTest : public ServerTest {
     streams_ = streams.get();
     AddRoute({"/stream", {Method::kGet, Method::kPost}, std::move(streams)});
     options_.observer = &observer_;
-  }
-
-  void AddHandler(std::string path, FunctionHandler::Function handle) {
-    AddRoute({.path = std::move(path),
-              .methods = {Method::kGet, Method::kPost},
-              .handler = std::make_unique<FunctionHandler>(std::move(handle))});
   }
 
   // What the client has got, once the server rests.
@@ -683,17 +678,6 @@ TEST_P(ExchangeTest, AClientMaySendEverythingBeforeItReads) {
   const std::string body(6'000'000, 'a');
   options_.max_body_bytes = body.size();
   AddHandler("/copy", [this](const Request&, Responder responder) {
-    class Copier final : public BodyReceiver {
-     public:
-      explicit Copier(StreamsHandler& streams) : streams_(streams) {}
-      void OnBody(absl::string_view bytes) override {
-        streams_.streams[0].Write(bytes);
-      }
-      void OnBodyEnd() override { streams_.FinishAll(); }
-
-     private:
-      StreamsHandler& streams_;
-    };
     responder.ReceiveBody(std::make_unique<Copier>(*streams_));
     streams_->Begin(std::move(responder));
   });
@@ -1886,19 +1870,6 @@ TEST_P(ExchangeTest, ALateErrorIsInTheFormatThatTheClientPrefers) {
 }
 
 // What a review found.
-
-// Writes each piece of the body back.
-class Copier final : public BodyReceiver {
- public:
-  explicit Copier(StreamsHandler& streams) : streams_(streams) {}
-  void OnBody(absl::string_view bytes) override {
-    if (!streams_.streams.empty()) streams_.streams[0].Write(bytes);
-  }
-  void OnBodyEnd() override { streams_.FinishAll(); }
-
- private:
-  StreamsHandler& streams_;
-};
 
 TEST_P(ExchangeTest, R19WritingDoesNotRenewTheTimeForABody) {
   options_.body_timeout = absl::Milliseconds(60);

@@ -93,6 +93,13 @@ void ServerTest::TearDown() {
   }
 }
 
+void ServerTest::AddHandler(std::string path,
+                            FunctionHandler::Function handle) {
+  AddRoute({.path = std::move(path),
+            .methods = {http::Method::kGet, http::Method::kPost},
+            .handler = std::make_unique<FunctionHandler>(std::move(handle))});
+}
+
 HttpServer& ServerTest::server() {
   if (server_ == nullptr) {
     if (router_ == nullptr)

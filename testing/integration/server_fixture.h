@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "httpd/http/prepared_response.h"
@@ -71,6 +72,19 @@ class LateHandler final : public Handler {
   std::vector<Responder> waiting;
 };
 
+// Handles requests with a function.
+class FunctionHandler final : public Handler {
+ public:
+  using Function = absl::AnyInvocable<void(const Request&, Responder)>;
+  explicit FunctionHandler(Function handle) : handle_(std::move(handle)) {}
+  void Handle(const Request& request, Responder responder) override {
+    handle_(request, std::move(responder));
+  }
+
+ private:
+  Function handle_;
+};
+
 // A test of the server, on each kernel. The routes:
 //   /                GET "ha?\n"
 //   /0 to /99        GET the number
@@ -94,6 +108,8 @@ class ServerTest : public testing::TestWithParam<KernelUnderTest> {
 
   // One more route; before the server starts.
   void AddRoute(Route route) { routes_.push_back(std::move(route)); }
+  // The same, for GET and POST.
+  void AddHandler(std::string path, FunctionHandler::Function handle);
 
   // Through a socketpair(2).
   TestClient Connect();
