@@ -29,7 +29,7 @@ class Histogram {
   void Record(absl::Duration duration) {
     RecordNanos(absl::ToInt64Nanoseconds(duration));
   }
-  // As if it were called `times` times.
+  // Records the same value `times` times.
   void RecordNanos(int64_t nanos, uint64_t times = 1) {
     const uint64_t value = nanos > 0 ? static_cast<uint64_t>(nanos) : 0;
     Add(buckets_[BucketOf(value)], times);

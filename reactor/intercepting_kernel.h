@@ -96,8 +96,8 @@ class InterceptingKernel : public Kernel {
   SysResult GetRLimit(int resource, rlimit& limit) override;
 
  protected:
-  // Makes the call, moving at most so many bytes if it is recv, send, sendmsg,
-  // sendfile, read, write or pread, and completes the record.
+  // Makes the call and completes the record. A recv, send, sendmsg, sendfile,
+  // read, write or pread moves at most `at_most_bytes`.
   using Proceed = absl::FunctionRef<SysResult(size_t at_most_bytes)>;
 
   // Returns what the caller gets. `call` has the arguments; what the call fills

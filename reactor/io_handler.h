@@ -6,8 +6,8 @@
 
 namespace pollux {
 
-// What the kernel reported about a descriptor. These are hints: the next system
-// call decides, and may well fail with EAGAIN. One byte, since the reactor
+// The readiness that the kernel reported for a descriptor. It is a hint: the
+// next system call may still fail with EAGAIN. One byte, since the reactor
 // keeps one for each descriptor.
 struct Readiness {
   bool readable : 1 = false;
@@ -33,14 +33,14 @@ struct Readiness {
   }
 };
 
-// Which readiness is reported to a handler. Broken descriptors always are.
+// The readiness that is reported to a handler. Readiness::broken always is.
 enum class Interest : uint8_t {
   kNone,
   kRead,
   kWrite,
   kReadWrite,
-  // EPOLLRDHUP alone: the peer's FIN, for a handler that does not read at the
-  // moment. With Trigger::kLevel it is reported until the interest changes.
+  // EPOLLRDHUP alone: the peer's FIN, for a handler that has paused reading.
+  // With Trigger::kLevel it is reported until the interest changes.
   kPeerClosed,
   kWriteAndPeerClosed,
 };

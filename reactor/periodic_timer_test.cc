@@ -65,7 +65,7 @@ TEST_P(PeriodicTimerTest, TheSumOfPeriodsIsTheTimeThatHasPassed) {
     EXPECT_GE(phase, absl::ZeroDuration());
     EXPECT_LT(phase, kPeriod);
   });
-  // In the loop, where both see the same time.
+  // Inside the loop, where both calls read the same time.
   Timer starter(*reactor_, [&] {
     start = reactor_->Now();
     timer.Start(kPeriod);
@@ -196,7 +196,7 @@ TEST_P(PeriodicTimerOnFakeTest, TakesNothingFromTheHeapAndTheKernel) {
   fired_.reserve(100);
   timer_->Start(absl::Milliseconds(10));
   timer_->Stop();
-  // Outside of the loop the clock is read.
+  // Outside of the loop, Start() would read the clock.
   bool started = false;
   Timer in_the_loop(*reactor_, [&] {
     const uint64_t before = CountAllocations().allocations;

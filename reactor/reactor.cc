@@ -22,7 +22,7 @@ uint64_t Token(int descriptor, uint32_t generation) {
   return uint64_t{generation} << 32 | static_cast<uint32_t>(descriptor);
 }
 
-// What epoll returned.
+// An event that epoll returned.
 struct Event {
   explicit Event(const epoll_event& event)
       : descriptor(static_cast<int>(event.data.u64 & UINT32_MAX)),
@@ -442,8 +442,8 @@ size_t Reactor::Wait(absl::Duration limit) {
   SysResult result = SysResult::Error(ENOSYS);
   if (has_pwait2_) result = kernel_.EpollPwait2(epoll_, events, limit);
   if (result.error() == ENOSYS || result.error() == EPERM) {
-    // Before Linux 5.11, or in a sandbox that does not know the call and
-    // refuses it with either: seccomp(2).
+    // ENOSYS before Linux 5.11. A seccomp(2) sandbox that does not know the
+    // call refuses it with either error.
     has_pwait2_ = false;
     const absl::Duration ceiling =
         absl::Ceil(std::min(limit, absl::Hours(24)), absl::Milliseconds(1));
@@ -489,8 +489,8 @@ Readiness Reactor::TakeInjected(Watch& watch) {
   return std::exchange(watch.injected, {});
 }
 
-// Only what is injected by now is merged: what a callback injects meanwhile
-// comes in the next iteration.
+// Only readiness injected by now is merged: readiness that a callback injects
+// meanwhile is delivered in the next iteration.
 void Reactor::FindInjectedEvents(size_t count) {
   for (size_t i = 0; i < count; ++i) {
     const Event event(events_[i]);

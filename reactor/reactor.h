@@ -86,9 +86,9 @@ class [[nodiscard]] Registration {
 
   // Reports `readiness` to the handler in the next iteration, which then does
   // not wait, as if the kernel had reported it, but regardless of the interest:
-  // for work that was put off for fairness. Several calls, and the kernel's
-  // event in that iteration, are merged into one call of OnReady() with all of
-  // their readiness. Cancelled by destroying the registration.
+  // for work deferred for fairness. Several calls, and the kernel's event in
+  // that iteration, are merged into one call of OnReady(). Reset() and the
+  // destructor cancel it.
   void Inject(Readiness readiness) { embedded_.Inject(reactor(), readiness); }
 
   // Stops watching. Nothing if it watches nothing.
@@ -110,8 +110,9 @@ class [[nodiscard]] Registration {
 //   1. wait for events, until the earliest deadline, or not at all if there is
 //      something to do;
 //   2. read the clock: Now() stays the same until the iteration ends;
-//   3. injected readiness, in order, then events, in the kernel's order. A
-//      registration that has both is called once, in its event's place;
+//   3. injected readiness, in order, then events, in the kernel's order. The
+//      handler of a registration that has both is called once, in its event's
+//      place;
 //   4. timers due at Now(), earliest first, in arming order where equal; those
 //      armed meanwhile wait for the next iteration;
 //   5. tasks that were posted before this step, in order;
@@ -124,9 +125,10 @@ class [[nodiscard]] Registration {
 // naming who it was, when another thread uses it while it runs, or a child
 // after fork(2): a reactor stays with the process that made it. Must outlive
 // every Registration and Timer made on it. Every method may be called from
-// inside its callbacks, except Run() and RunOnce(), nor may a callback destroy
-// it: both end the program in every build. Callbacks must not block: everything
-// else on the loop waits for them. Each method documents how it fails; a
+// inside its callbacks, except Run(), RunOnce() and DiscardWork(); a callback
+// must not destroy the reactor either. Any of these ends the program in every
+// build. Callbacks must not block: everything else on the loop waits for them.
+// Each method documents how it fails; a
 // failure of epoll itself, which a correct program cannot cause, ends the
 // program.
 class Reactor {
@@ -165,8 +167,8 @@ class Reactor {
     return Create(kernel, Options());
   }
 
-  // As DiscardWork(). Anything still registered or armed is a bug of the
-  // caller.
+  // Discards work as DiscardWork() does. A registration or timer that is still
+  // active is a bug of the caller, and ends the program.
   ~Reactor();
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
@@ -177,15 +179,15 @@ class Reactor {
 
   // Runs one iteration that waits at most `max_wait`, or not at all if that is
   // not positive: for tests, and for foreign loops. Returns true if Stop() was
-  // called, before or during the iteration, and forgets that call; a Stop()
-  // that came before also makes the iteration not wait.
+  // called, before or during the iteration, and clears that request. A Stop()
+  // that was called before also makes the iteration not wait.
   bool RunOnce(absl::Duration max_wait);
 
-  // For a foreign loop: call RunOnce(absl::ZeroDuration()) when
-  // pollable_descriptor() is readable (poll(2), or an epoll set of its own), or
-  // when TimeUntilWork() has passed, whichever is first; leave the loop when it
-  // returns true. Post() and Stop() from other threads make the descriptor
-  // readable too. TimeUntilWork() counts from the moment of the call.
+  // Return a descriptor to poll and the longest time to sleep, counted from the
+  // call, for a foreign loop. Such a loop calls RunOnce(absl::ZeroDuration())
+  // when the descriptor is readable (poll(2), or an epoll set of its own) or
+  // the time has passed, and ends when RunOnce() returns true. Post() and
+  // Stop() from other threads make the descriptor readable too.
   int pollable_descriptor() const { return epoll_; }
   absl::Duration TimeUntilWork();
 
@@ -199,9 +201,9 @@ class Reactor {
   // destroyed unrun, on the calling thread.
   absl::Status Post(Task task);
 
-  // The same, but also while the queue is full: for a task whose number
-  // something else bounds and that cannot be retried, such as the one
-  // completion of a request. Fails with Cancelled only. Any thread.
+  // Runs `task` as Post() does, but accepts it even while the queue is full:
+  // for tasks that cannot be retried and whose number is bounded elsewhere,
+  // such as the completion of a request. Fails with Cancelled only. Any thread.
   absl::Status PostReserved(Task task);
 
   // Watches `descriptor`, which must be open and not yet watched here, for
@@ -215,11 +217,10 @@ class Reactor {
     return Register(descriptor, interest, WatchOptions(), handler);
   }
 
-  // Ends what runs here, on the thread it belongs to, when the reactor itself
-  // is destroyed on another: destroys the tasks that have not run, unrun, and
-  // the objects given to DeleteSoon(); Post() fails from here on. Not from
-  // inside of a callback. Called on the thread that has run the loop, which
-  // does not run again.
+  // Destroys the tasks that have not run, without running them, and the objects
+  // given to DeleteSoon(); Post() fails from here on. For a reactor whose
+  // destructor runs on another thread than its loop did: called on the loop's
+  // thread, after the last Run() or RunOnce(), and not from inside a callback.
   void DiscardWork();
 
   // Destroys `object` at the end of the iteration, so it may be the one whose
@@ -235,9 +236,9 @@ class Reactor {
   // the clock's.
   MonotonicTime Now() const { return is_running() ? now_ : ReadClock(); }
 
-  // Returns the clock's time also inside of a callback, where Now() stands
-  // still: for durations that must show what the callback itself took.
-  // clock_gettime(2), CLOCK_MONOTONIC.
+  // Reads the clock, also inside of a callback, where Now() does not advance:
+  // for durations that include the callback's own time. clock_gettime(2),
+  // CLOCK_MONOTONIC.
   MonotonicTime ReadClock() const;
 
   Kernel& kernel() const { return kernel_; }
@@ -261,12 +262,12 @@ class Reactor {
     bool peer_half_close : 1 = false;
     // Not while an exclusive one wants nothing.
     bool is_in_epoll : 1 = false;
-    // Whether it is in injected_ or injecting_.
+    // Whether an entry for it is in injected_ or injecting_.
     bool is_injected : 1 = false;
-    // Whether the events of this iteration have one that is told together with
-    // what was injected.
+    // Whether this iteration has an event for it, with which its injected
+    // readiness is merged.
     bool has_event : 1 = false;
-    // What was injected. Nothing if not is_injected.
+    // The injected readiness; empty unless is_injected.
     Readiness injected = {};
 
     WatchOptions options() const {

@@ -1,5 +1,5 @@
-// The loop as a part of a larger program: driven by RunOnce(), asked between
-// iterations, and started from the wrong places.
+// Tests of a reactor that is part of a larger program: driven by RunOnce(),
+// queried between iterations, and run or destroyed from the wrong places.
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -30,7 +30,8 @@ using testing::ElementsAre;
 
 class ReactorEmbeddingTest : public ReactorFixture {
  protected:
-  // Spends time without the reactor, on an epoll set of its own.
+  // Lets `time` pass without running the reactor, by waiting on another epoll
+  // set.
   void Pass(absl::Duration time) {
     const int epoll = bare_kernel_->EpollCreate1(EPOLL_CLOEXEC).descriptor();
     epoll_event event;
@@ -70,7 +71,7 @@ TEST_P(ReactorEmbeddingTest, TimerFiresWhileTheForeignLoopIsBusyItself) {
   EXPECT_TRUE(fired);
 }
 
-TEST_P(ReactorEmbeddingTest, AskingForTheTimeDoesNotProlongTheNextWait) {
+TEST_P(ReactorEmbeddingTest, TimeUntilWorkDoesNotProlongTheNextWait) {
   Timer timer(*reactor_, [] {});
   timer.ArmAfter(absl::Milliseconds(2));
   EXPECT_GT(reactor_->TimeUntilWork(), absl::ZeroDuration());
@@ -79,17 +80,17 @@ TEST_P(ReactorEmbeddingTest, AskingForTheTimeDoesNotProlongTheNextWait) {
   EXPECT_LE(LastWait(), 500'000);
 }
 
-TEST_P(ReactorEmbeddingTest, TimeSinceTheLastIterationIsNotWaitedAgain) {
+TEST_P(ReactorEmbeddingTest, WaitIsShorterByTheTimeSinceTheLastIteration) {
   Timer timer(*reactor_, [] {});
   timer.ArmAfter(absl::Milliseconds(2));
-  // Leaves the time of its end behind.
+  // The reactor remembers when this iteration ended.
   Iterate();
   Pass(absl::Microseconds(1'500));
   reactor_->RunOnce(absl::InfiniteDuration());
   EXPECT_LE(LastWait(), 500'000);
 }
 
-TEST_P(ReactorEmbeddingTest, AskingForTheTimeDoesNotShortenTheIteration) {
+TEST_P(ReactorEmbeddingTest, TimeUntilWorkDoesNotShortenTheIterationTime) {
   Timer later(*reactor_, [] {});
   later.ArmAfter(absl::Hours(1));
   Timer timer(*reactor_, [&] {
@@ -119,7 +120,7 @@ TEST_P(ReactorEmbeddingTest, IterationIsTimedFromItsBeginning) {
             absl::Milliseconds(2));
 }
 
-TEST_P(ReactorEmbeddingTest, TaskWaitsFromItsPostFromOutsideOn) {
+TEST_P(ReactorEmbeddingTest, TaskWaitCountsFromAPostOutsideOfTheLoop) {
   Iterate();
   Pass(absl::Milliseconds(20));
   const MonotonicTime before = Clock();
@@ -130,7 +131,7 @@ TEST_P(ReactorEmbeddingTest, TaskWaitsFromItsPostFromOutsideOn) {
             2 * (Clock() - before));
 }
 
-TEST_P(ReactorEmbeddingTest, BoundOfTimersIsHitOnlyIfOneIsLeft) {
+TEST_P(ReactorEmbeddingTest, TimerBoundIsHitOnlyIfATimerIsLeft) {
   Reactor::Options options;
   options.max_timers_per_iteration = 2;
   reactor_ = *Reactor::Create(kernel_, options);
@@ -195,7 +196,7 @@ TEST_P(ReactorEmbeddingTest, ForeignLoopEndsAtStop) {
 
 // The length of a wait.
 
-TEST_P(ReactorEmbeddingTest, WhatIsLeftToDoEndsTheNextWait) {
+TEST_P(ReactorEmbeddingTest, PendingWorkKeepsTheNextIterationFromWaiting) {
   Reactor::Options options;
   options.max_tasks_per_iteration = 1;
   reactor_ = *Reactor::Create(kernel_, options);
@@ -259,7 +260,7 @@ TEST_P(ReactorEmbeddingDeathTest, RunInsideOfACallbackIsABug) {
   EXPECT_DEATH(Iterate(), "Run\\(\\) is called inside of .*callback");
 }
 
-TEST_P(ReactorEmbeddingDeathTest, DestroyingItInsideOfACallbackIsABug) {
+TEST_P(ReactorEmbeddingDeathTest, DestroyingTheReactorInsideOfACallbackIsABug) {
   ASSERT_TRUE(reactor_->Post([&] { reactor_.reset(); }).ok());
   EXPECT_DEATH(reactor_->RunOnce(absl::ZeroDuration()),
                "destroyed inside of .*callback");
@@ -294,11 +295,11 @@ TEST_P(ReactorEmbeddingTest, EventAndInjectedReadinessAreOneCall) {
   EXPECT_FALSE(watcher.last().priority);
   EXPECT_FALSE(watcher.last().broken);
   EXPECT_EQ(reactor_->statistics().events.Read(), 1u);
-  // The injected part has been told once.
+  // The injected readiness is delivered only once.
   Iterate();
   EXPECT_EQ(watcher.calls(), 2);
   EXPECT_FALSE(watcher.last().writable);
-  // What is injected later does not wait for an event.
+  // Readiness injected later does not wait for an event.
   ASSERT_TRUE(watcher.registration.SetInterest(Interest::kNone).ok());
   watcher.registration.Inject({.writable = true});
   Iterate();
@@ -319,7 +320,8 @@ TEST_P(ReactorEmbeddingTest, ReadinessInjectedTwiceIsOneCall) {
   EXPECT_TRUE(IsIdle());
 }
 
-TEST_P(ReactorEmbeddingTest, InjectedFromItsEventComesInTheNextIteration) {
+TEST_P(ReactorEmbeddingTest,
+       ReadinessInjectedByItsCallbackComesInTheNextIteration) {
   Pair pair = MakePair();
   pair.far.Write("x");
   std::vector<Readiness> told;
@@ -343,7 +345,7 @@ TEST_P(ReactorEmbeddingTest, InjectedFromItsEventComesInTheNextIteration) {
   EXPECT_FALSE(told[1].priority);
 }
 
-TEST_P(ReactorEmbeddingTest, ResetCancelsBothParts) {
+TEST_P(ReactorEmbeddingTest, ResetCancelsEventAndInjectedReadiness) {
   Pair a = MakePair();
   Pair b = MakePair();
   b.far.Write("x");
@@ -358,7 +360,7 @@ TEST_P(ReactorEmbeddingTest, ResetCancelsBothParts) {
   EXPECT_TRUE(IsIdle());
 }
 
-TEST_P(ReactorEmbeddingTest, InterestThatIsGoneLeavesTheInjectedPart) {
+TEST_P(ReactorEmbeddingTest, InjectedReadinessIsDeliveredWithoutTheInterest) {
   Pair a = MakePair();
   Pair b = MakePair();
   b.far.Write("x");
@@ -390,7 +392,7 @@ TEST_P(ReactorEmbeddingTest, NextRegistrationDoesNotInheritInjectedReadiness) {
   EXPECT_FALSE(next.last().writable);
 }
 
-// Others keep their order: what is only injected comes before events.
+// Readiness that is only injected is still delivered before events.
 TEST_P(ReactorEmbeddingTest, MergedCallComesWithItsEvent) {
   std::vector<std::string> notes;
   Pair a = MakePair();
@@ -406,7 +408,7 @@ TEST_P(ReactorEmbeddingTest, MergedCallComesWithItsEvent) {
   EXPECT_THAT(notes, ElementsAre("injected", "both"));
 }
 
-// A sandbox that refuses the newer call (seccomp, as Docker before 20.10).
+// A sandbox that refuses the newer call (seccomp, as in Docker before 20.10).
 
 TEST_P(ReactorEmbeddingTest, RefusedEpollPwait2FallsBackToEpollWait) {
   for (const int error : {ENOSYS, EPERM}) {

@@ -33,7 +33,8 @@ namespace pollux {
 // its threads. Destroying it stops and joins.
 class ReactorGroup final {
  public:
-  // The purpose of a reactor. Made and destroyed on the reactor's thread.
+  // The application's part of a reactor. Made and destroyed on the reactor's
+  // thread.
   class Worker {
    public:
     virtual ~Worker() = default;
@@ -66,9 +67,9 @@ class ReactorGroup final {
   using MakeWorker = absl::AnyInvocable<absl::StatusOr<std::unique_ptr<Worker>>(
       Reactor& reactor, size_t index)>;
 
-  // Fails if the kernel refuses a descriptor, or does not say which CPUs there
-  // are and they matter: Options::reactors is 0 or threads are to stay on them.
-  // `kernel` must outlive the group and be one for several threads, as
+  // Fails if the kernel refuses a descriptor, or if sched_getaffinity(2) fails
+  // and the CPUs matter: Options::reactors is 0, or `affinity` is kOneCpuEach.
+  // `kernel` must outlive the group and be safe for several threads, as
   // LinuxKernel is.
   static absl::StatusOr<std::unique_ptr<ReactorGroup>> Create(
       Kernel& kernel, const Options& options);
@@ -80,8 +81,9 @@ class ReactorGroup final {
   // `index` is below size(). For Post() from other threads, and statistics().
   Reactor& reactor(size_t index) const { return *reactors_[index]; }
 
-  // Starts the threads and returns when every worker is made. If a thread or a
-  // worker cannot be made, returns why, with nothing left running. Once only.
+  // Starts the threads and returns when every worker is made. If a thread
+  // cannot be started or bound to its CPU, or a worker cannot be made, stops
+  // and joins those that run and returns the reason. Called once at most.
   absl::Status Start(MakeWorker make);
 
   // Makes every reactor stop at the end of its iteration. Any thread.

@@ -135,7 +135,7 @@ TEST_F(ReactorGroupTest, StartAndStopRaceWithPosts) {
       posters.emplace_back([&, i] {
         for (int post = 0; post < 50; ++post) {
           const absl::Status posted = group->reactor(i).Post([&] { ++ran; });
-          // Its thread may have ended.
+          // The reactor's thread may have ended.
           ASSERT_TRUE(posted.ok() || absl::IsCancelled(posted)) << posted;
         }
       });
@@ -233,7 +233,8 @@ TEST_F(ReactorGroupTest, TellsWhatTheKernelRefuses) {
   EXPECT_EQ(alive_, 0);
 }
 
-// As with more CPUs than a cpu_set_t has room for, or in a sandbox.
+// sched_getaffinity(2) fails if there are more CPUs than a cpu_set_t holds, and
+// in some sandboxes.
 TEST_F(ReactorGroupTest, CpusThatAreUnknownOnlyMatterWhereTheyAreUsed) {
   FailingKernel failing(kernel_, SyscallKind::kSchedGetAffinity, EINVAL);
   const auto group = ReactorGroup::Create(failing, {.reactors = 2});
@@ -249,8 +250,8 @@ TEST_F(ReactorGroupTest, CpusThatAreUnknownOnlyMatterWhereTheyAreUsed) {
             reason);
 }
 
-// Has CPUs whose numbers are not their indices, and notes to which of them
-// threads are bound.
+// A kernel whose CPU numbers differ from their indices. Records the CPUs that
+// threads are bound to.
 class SparseCpus final : public InterceptingKernel {
  public:
   using InterceptingKernel::InterceptingKernel;
@@ -289,7 +290,8 @@ TEST_F(ReactorGroupTest, ThreadsAreBoundToTheCpusThatTheProcessMayUse) {
   EXPECT_EQ((*ReactorGroup::Create(kernel, {}))->size(), 2u);
 }
 
-// Posts and dooms what is to be destroyed on its thread, when it goes.
+// A worker whose destructor posts a task and calls DeleteSoon(); both objects
+// must be destroyed on its thread.
 class Leaver final : public Worker {
  public:
   Leaver(Reactor& reactor, std::atomic<int>& alive)
@@ -316,7 +318,7 @@ TEST_F(ReactorGroupTest, WhatHasNotRunIsDestroyedOnItsThread) {
   group->Stop();
   group->Join();
   EXPECT_EQ(alive_, 0);
-  // From then on nothing is taken that could only be destroyed elsewhere.
+  // A later task could only be destroyed on another thread, so it is refused.
   EXPECT_TRUE(absl::IsCancelled(group->reactor(1).Post([] {})));
 }
 
@@ -332,7 +334,7 @@ TEST_F(ReactorGroupTest, WhatAWorkerLeftThatCouldNotBeMadeIsDestroyedThere) {
   EXPECT_EQ(alive_, 0);
 }
 
-// Every thread that is started from now on would have a stack that no machine
+// Makes later threads fail to start: their stacks are larger than any machine
 // has room for.
 void AskForImpossibleStacks() {
   pthread_attr_t attributes;

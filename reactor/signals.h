@@ -53,7 +53,7 @@ class Signals final : private IoHandler {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // Names a callback.
+  // Identifies a callback, for Remove().
   enum class CallbackId : uint64_t {};
 
   // Calls `callback` for each `signal`, one of those given to Create(), until
@@ -63,15 +63,16 @@ class Signals final : private IoHandler {
   // taken and forgotten.
   CallbackId On(int signal, Callback callback);
 
-  // Undoes On(): the callback is not called again, even for the signal that is
-  // being reported. It is destroyed at once, or, inside of a callback, when all
-  // have been called. `id` must not have been removed.
+  // Removes a callback: it is not called again, even for the signal that is
+  // being reported. It is destroyed at once; inside of a callback, after the
+  // last callback for that signal has returned. `id` must come from On() and
+  // must not have been removed.
   void Remove(CallbackId id);
 
  private:
   struct Subscriber {
     CallbackId id;
-    // 0 if it was removed.
+    // 0 once the callback is removed.
     int signal;
     Callback callback;
   };

@@ -151,7 +151,7 @@ TEST_P(SignalsTest, CallbackRemovesItselfAndAnother) {
   first = signals->On(SIGUSR1, [&, kept](const auto&) {
     signals->Remove(first);
     signals->Remove(third);
-    // It still runs, so it is still there.
+    // The callback is still running, so it is not destroyed yet.
     EXPECT_GT(kept.use_count(), 1);
     called.push_back(1);
   });

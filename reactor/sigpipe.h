@@ -1,4 +1,4 @@
-// The signal that no program with sockets wants.
+// Keeps SIGPIPE from ending a program.
 #ifndef POLLUX_REACTOR_SIGPIPE_H_
 #define POLLUX_REACTOR_SIGPIPE_H_
 
@@ -7,17 +7,17 @@
 
 namespace pollux {
 
-// Keeps SIGPIPE from ending the program: write(2) to a pipe or socket that
-// nobody reads any more, and sendfile(2), raise it besides failing with EPIPE
-// (send(2) has MSG_NOSIGNAL instead). The only place that does this: call it
-// once, early in main(), in every program that sends files
-// (Stream::WriteFile()) or writes to pipes. A library does not call it: the
-// signal mask is its program's.
+// Blocks SIGPIPE in the calling thread and in the threads that it starts later.
+// Without this, write(2) and sendfile(2) to a pipe or socket without a reader
+// end the program instead of failing with EPIPE; send(2) has MSG_NOSIGNAL. A
+// program that sends files (Stream::WriteFile()) or writes to pipes calls this
+// once, early in main(). A library must not call it: the signal mask belongs to
+// the program.
 //
-// Blocks the signal in the calling thread and in those that it starts later. It
-// is not ignored (SIG_IGN), since exec(3) would pass that on to other programs;
-// ChildProcess unblocks all signals in its children. Fails as
-// pthread_sigmask(3) does, which valid arguments never cause.
+// The signal is blocked, not ignored (SIG_IGN), since exec(3) would pass an
+// ignored signal on to other programs; ChildProcess unblocks all signals in its
+// children. Fails as pthread_sigmask(3) does, which valid arguments never
+// cause.
 absl::Status BlockSigPipe(Kernel& kernel);
 
 }  // namespace pollux

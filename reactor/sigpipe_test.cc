@@ -17,7 +17,7 @@
 namespace pollux {
 namespace {
 
-// Writes to a pipe that nobody reads any more.
+// Writes to a stream socket whose other end is closed.
 SysResult WriteToClosedPipe(Kernel& kernel) {
   std::array<int, 2> ends;
   EXPECT_TRUE(
@@ -28,13 +28,13 @@ SysResult WriteToClosedPipe(Kernel& kernel) {
   return result;
 }
 
-TEST(SigPipeDeathTest, WithoutItAWriteEndsTheProgram) {
+TEST(SigPipeDeathTest, WriteEndsTheProgramWithoutBlockSigPipe) {
   LinuxKernel kernel;
   EXPECT_EXIT((void)WriteToClosedPipe(kernel), testing::KilledBySignal(SIGPIPE),
               "");
 }
 
-TEST(SigPipeTest, WriteIsAnErrorHereAndOnThreadsStartedLater) {
+TEST(SigPipeTest, WriteFailsInTheCallerAndInThreadsStartedLater) {
   LinuxKernel kernel;
   ASSERT_TRUE(BlockSigPipe(kernel).ok());
   EXPECT_EQ(WriteToClosedPipe(kernel).error(), EPIPE);
@@ -53,7 +53,7 @@ class RefusingKernel final : public InterceptingKernel {
   }
 };
 
-TEST(SigPipeTest, ReportsThatItIsRefused) {
+TEST(SigPipeTest, ReportsWhatTheKernelRefuses) {
   LinuxKernel linux;
   RefusingKernel kernel(linux);
   EXPECT_EQ(BlockSigPipe(kernel).message(),

@@ -27,7 +27,7 @@ namespace {
 constexpr int kMaxFrames = 64;
 // How many times a loop is looked at within the threshold.
 constexpr int kLooks = 4;
-// How soon a thread that was asked for its stack is looked at again.
+// The interval between looks at a thread whose stack was requested.
 constexpr absl::Duration kAnswerInterval = absl::Milliseconds(1);
 
 MonotonicTime Now() {
@@ -63,13 +63,15 @@ void* InterruptedAt(const void* context) {
 // allowed: signal-safety(7).
 struct StallWatchdog::Capture {
   enum State : int {
-    // No signal is on its way.
+    // No signal is pending.
     kIdle,
+    // A signal is pending.
     kAsked,
-    // The handler writes.
+    // The signal handler is writing.
     kFilling,
     kFilled,
-    // A signal is on its way, and nobody waits for it: the reactor may be gone.
+    // A signal is pending whose result is no longer wanted: the reactor may be
+    // destroyed.
     kAbandoned,
   };
 
@@ -88,11 +90,11 @@ struct StallWatchdog::Watched {
   std::string name;
   uint64_t progress = 0;
   MonotonicTime since = {};
-  // What the thread fills when it is asked for its stack. There before it is
-  // watched, so that it is made before the handler looks at it.
+  // Filled by the thread's signal handler. Allocated before the reactor is
+  // watched, so that it exists before the handler reads it.
   std::unique_ptr<Capture> capture;
   bool is_asked = false;
-  // When asking was tried first. Infinite: not in this stall.
+  // When the stack was first requested in this stall; infinite if it was not.
   MonotonicTime asked_at = MonotonicTime::Infinite();
   bool reported = false;
 };
@@ -139,7 +141,7 @@ StallWatchdog::~StallWatchdog() {
       continue;
     }
     // A thread that blocks the signal, or hangs in the kernel, may still get
-    // to it: the handler and what it looks at stay.
+    // to it: the handler stays installed, and the capture stays allocated.
     (void)absl::IgnoreLeak(capture.release());
     keeps_handler = true;
   }
@@ -264,16 +266,17 @@ StallWatchdog::Next StallWatchdog::Ask(Watched& watched, MonotonicTime now) {
                  : Next::kReportWithoutStack;
     }
     if (capture.progress == watched.progress) return Next::kReport;
-    // It ended just when it was asked: no stall any more.
+    // The callback ended before the signal arrived: the stall is over.
     watched.is_asked = false;
     Abandon(capture);
     return Next::kIgnore;
   }
-  // The thread cannot end while this is held.
+  // The thread cannot end while this mutex is held.
   absl::MutexLock lock(&watched.reactor->watch_mutex_);
   const pthread_t thread = watched.reactor->running_thread_;
   if (thread == Reactor::kNoThread) return Next::kIgnore;
-  // An earlier signal has not arrived, and of one number only one can wait.
+  // An earlier signal is still pending, and a standard signal is pending only
+  // once.
   if (state != Capture::kIdle) return Next::kReportWithoutStack;
   watched.asked_at = std::min(watched.asked_at, now);
   capture.reactor = watched.reactor;
@@ -296,7 +299,8 @@ void StallWatchdog::Abandon(Capture& capture) {
                                             std::memory_order_acq_rel)) {
     return;
   }
-  // The handler is about to be done with it, and with the reactor.
+  // The handler is running or has run: wait until it no longer uses the
+  // reactor.
   while (capture.state.load(std::memory_order_acquire) != Capture::kFilled) {
     ::sched_yield();
   }

@@ -33,19 +33,19 @@ struct StallReport {
   Dispatch dispatch;
   // How long it has been running when it was looked at.
   absl::Duration running_for;
-  // Where it was then, innermost first. Empty, as `recent` and `handler` are,
-  // if the thread could not be asked: it blocks the signal, hangs in the
-  // kernel, or too many signals are queued (RLIMIT_SIGPENDING).
+  // The stack at that time, innermost frame first. Empty, as `recent` and
+  // `handler` are, if it could not be taken: the thread blocks the signal or
+  // hangs in the kernel, or too many signals are queued (RLIMIT_SIGPENDING).
   std::vector<std::string> stack;
   // The callbacks before, oldest first, this one included.
   std::vector<Dispatch> recent;
 };
 
-// A thread that looks at loops from outside: reports a callback that runs
+// A thread that observes loops from outside. It reports a callback that runs
 // longer than a threshold, with its stack, while it still runs; and feeds a
 // watchdog (systemd's, say) for as long as none does. All times are monotonic.
-// A loop whose thread cannot be asked for its stack is reported without one,
-// and does not hold up the reports of others.
+// A stall whose stack cannot be taken is reported without one, and does not
+// delay the reports of others.
 //
 // It costs the loops nothing: they note what they do anyway. The stack is taken
 // by a signal to the loop's thread, whose handler this object installs and
@@ -59,10 +59,10 @@ struct StallReport {
 class StallWatchdog final {
  public:
   struct Options {
-    // A callback that runs longer is reported. Positive.
+    // How long a callback may run before it is reported. Positive.
     absl::Duration threshold = absl::Milliseconds(100);
-    // How long a stalled thread has to say where it is, before it is reported
-    // without its stack. Positive.
+    // How long the watchdog waits for the stack of a stalled thread before it
+    // reports the stall without one. Positive.
     absl::Duration stack_timeout = absl::Seconds(1);
     // How often `on_alive` is called. Infinite: never.
     absl::Duration alive_interval = absl::InfiniteDuration();
@@ -76,8 +76,8 @@ class StallWatchdog final {
   // Called while no watched loop is stalled; where to feed a watchdog.
   using OnAlive = absl::AnyInvocable<void()>;
 
-  // Fails if the signal cannot be handled (sigaction(2)) or there can be no
-  // more threads.
+  // Installs the signal handler and starts the thread. Fails if either is
+  // refused: sigaction(2), Thread::Start().
   static absl::StatusOr<std::unique_ptr<StallWatchdog>> Create(
       const Options& options, OnStall on_stall, OnAlive on_alive = [] {});
   ~StallWatchdog();
@@ -96,17 +96,18 @@ class StallWatchdog final {
 
   static void OnSignal(int signal, siginfo_t* info, void* context);
   void Loop();
-  // Returns whether none is stalled. Adds to `reports` the stalls that are new
-  // and whose stack is known, or will not be.
+  // Returns true if no loop is stalled. Appends to `reports` each new stall
+  // whose stack is known or could not be taken.
   bool Look(MonotonicTime now, std::vector<StallReport>& reports)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What there is to do about a callback that runs too long.
+  // The next step for a callback that runs longer than the threshold.
   enum class Next : uint8_t { kWait, kReport, kReportWithoutStack, kIgnore };
   Next Ask(Watched& watched, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Stops watching the loop with this index.
   void Forget(size_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Makes a signal that is on its way find nothing to do.
+  // Makes a pending signal do nothing when it arrives, and waits for a handler
+  // that is running.
   static void Abandon(Capture& capture);
   static void Describe(const Capture& capture, StallReport& report);
 
@@ -118,7 +119,8 @@ class StallWatchdog final {
   absl::Mutex mutex_;
   bool stops_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Watched> watched_ ABSL_GUARDED_BY(mutex_);
-  // Of reactors that are watched no more, until the signal arrives.
+  // The captures of reactors that are no longer watched, until their signal
+  // arrives.
   std::vector<std::unique_ptr<Capture>> abandoned_ ABSL_GUARDED_BY(mutex_);
   Thread thread_;
 };

@@ -234,11 +234,11 @@ class DeafLoop {
       reactor_->Run();
       ended_.Notify();
       may_hear_.WaitForNotification();
-      // Delivers the signal that has waited.
+      // Delivers the pending signal.
       Mask(SIG_UNBLOCK);
     });
   }
-  // Ends the stall and the loop. The thread still does not hear.
+  // Ends the stall and the loop. The thread still blocks the signal.
   void End() {
     __atomic_store_n(&may_go_, true, __ATOMIC_RELEASE);
     reactor_->Stop();
@@ -295,7 +295,7 @@ TEST_F(DeafThreadTest, IsReportedWithoutAStackAndSilencesNobody) {
   watchdog->Watch(*reactor_, "main");
   deaf.Start();
   told_of_deaf_.WaitForNotification();
-  // While it goes on.
+  // While the first stall goes on.
   ASSERT_TRUE(reactor_->Post([this] { HogTheLoop(hog_may_go_); }).ok());
   RunUntilTold();
   deaf.End();
@@ -313,7 +313,7 @@ TEST_F(DeafThreadTest, IsReportedWithoutAStackAndSilencesNobody) {
   EXPECT_EQ(after.sa_handler, before.sa_handler);
 }
 
-// What the signal's handler would look at is gone.
+// The signal handler must not read the reactor, which is destroyed.
 TEST_F(DeafThreadTest, HearsAfterItsReactorIsDestroyed) {
   DeafLoop deaf(kernel_);
   auto watchdog = Make();
@@ -336,13 +336,13 @@ TEST_F(DeafThreadTest, HearsAfterTheWatchdogIsDestroyed) {
   told_of_deaf_.WaitForNotification();
   deaf.End();
   watchdog.reset();
-  // Otherwise the default would apply, or the handler would find nothing.
+  // The signal handler must still be installed, and its capture allocated.
   deaf.Hear();
   EXPECT_EQ(deaf_reports_.size(), 1u);
   ::signal(SIGURG, SIG_DFL);
 }
 
-// A loop that is not in Run() is not watched, however long it calls back.
+// A loop that is not in Run() is not watched, however long its callback runs.
 TEST_F(StallWatchdogTest, StalledForeignLoopIsNotReportedAndStillFeeds) {
   absl::Notification fed;
   std::atomic<bool> is_stalled = false;
@@ -352,7 +352,7 @@ TEST_F(StallWatchdogTest, StalledForeignLoopIsNotReportedAndStillFeeds) {
        .alive_interval = absl::Milliseconds(1)},
       [this](const StallReport& report) { reports_.push_back(report); },
       [&] {
-        // Several thresholds' worth of looks.
+        // Enough looks to cover several thresholds.
         if (is_stalled && ++fed_while_stalled == 20) fed.Notify();
       });
   watchdog->Watch(*reactor_, "foreign");

@@ -22,7 +22,7 @@ struct Beginning {
 
 void* Run(void* argument) {
   const std::unique_ptr<Beginning> beginning(static_cast<Beginning*>(argument));
-  // The name is for people who look; the thread works without it.
+  // The name is for debuggers and ps(1) only, so a failure is ignored.
   (void)pthread_setname_np(pthread_self(), beginning->name.c_str());
   std::move(beginning->body)();
   return nullptr;
@@ -43,7 +43,7 @@ absl::StatusOr<Thread> Thread::Start(absl::string_view name,
         ": raise the limit of threads (ulimit -u, TasksMax, --pids-limit) or "
         "of memory"));
   }
-  // The thread has it.
+  // The thread owns it now.
   (void)beginning.release();
   return Thread(thread);
 }

@@ -1,4 +1,4 @@
-// A thread whose start may fail.
+// A thread whose start returns a status.
 #ifndef POLLUX_REACTOR_THREAD_H_
 #define POLLUX_REACTOR_THREAD_H_
 
@@ -12,13 +12,13 @@
 
 namespace pollux {
 
-// A running thread, joined by its owner unless it is detached. std::thread
-// reports a refusal by an exception, which ends a program that has none; here
-// it is a status.
+// A running thread, joined by its owner unless it is detached. If the system
+// refuses to start a thread, Start() returns a status, where std::thread throws
+// an exception.
 //
-// Move-only; a default one stands for no thread. Start(), Join(),
-// Detach() and the destructor belong to one thread at a time, and not to the
-// thread itself.
+// Move-only; a default-constructed object has no thread. An object is used by
+// one thread at a time, and never by the thread that it stands for. The
+// destructor and the assignment join.
 class [[nodiscard]] Thread {
  public:
   Thread() = default;
@@ -33,16 +33,16 @@ class [[nodiscard]] Thread {
   }
   ~Thread() { Join(); }
 
-  // Runs `body` on a new thread and destroys it there. It has the caller's
-  // signal mask and is called `name`, of which pthread_setname_np(3) keeps 15
-  // bytes. Fails, with a message for the operator, if there can be no more
-  // threads: ResourceExhausted. pthread_create(3).
+  // Runs `body` on a new thread and destroys it there. The thread inherits the
+  // caller's signal mask and is named `name`, cut to 15 bytes
+  // (pthread_setname_np(3)). Fails with ResourceExhausted, and a message for
+  // the operator, if the thread cannot be started: pthread_create(3).
   static absl::StatusOr<Thread> Start(absl::string_view name,
                                       absl::AnyInvocable<void() &&> body);
 
   bool joinable() const { return joinable_; }
 
-  // Waits until `body` has returned and is destroyed. Does nothing if there is
+  // Blocks until `body` has returned and is destroyed. Does nothing if there is
   // no thread.
   void Join();
 

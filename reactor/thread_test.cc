@@ -56,7 +56,7 @@ TEST(ThreadTest, DestroysItsBodyOnTheThread) {
   EXPECT_FALSE(pthread_equal(ran_on, pthread_self()));
 }
 
-TEST(ThreadTest, DetachedItIsNotJoined) {
+TEST(ThreadTest, DestructorDoesNotJoinADetachedThread) {
   absl::Notification may_end;
   absl::Notification has_ended;
   {
@@ -66,7 +66,7 @@ TEST(ThreadTest, DetachedItIsNotJoined) {
     });
     thread.Detach();
     EXPECT_FALSE(thread.joinable());
-    // The destructor does not wait.
+    // The destructor does not block.
   }
   may_end.Notify();
   has_ended.WaitForNotification();
@@ -82,7 +82,8 @@ TEST(ThreadTest, LongNameIsCut) {
   EXPECT_EQ(name, "a-name-of-more-");
 }
 
-// Threads with a stack that no machine has room for.
+// Makes threads fail to start while it exists: their stacks are larger than any
+// machine has room for.
 class ImpossibleStacks {
  public:
   ImpossibleStacks() {
@@ -115,7 +116,7 @@ TEST(ThreadTest, RefusalIsAStatusWithItsReason) {
                 "cannot start the thread \"worker7\": Resource temporarily "
                 "unavailable: raise the limit of threads (ulimit -u, TasksMax, "
                 "--pids-limit) or of memory"));
-  // What it would have run is destroyed.
+  // The body that did not run is destroyed.
   EXPECT_EQ(body.use_count(), 1);
 }
 

@@ -15,9 +15,9 @@
 namespace pollux {
 
 // A deadline for objects of which there are very many: a base of theirs, whose
-// OnDeadline() they override. It knows no reactor, which they name each time
-// and which must be the same. They disarm it before they are destroyed, which
-// debug builds check. Otherwise as Timer.
+// OnDeadline() they override. It knows no reactor: every call names it, always
+// the same one. The owner disarms it before it is destroyed, which debug builds
+// check. Everything else is as for Timer.
 class EmbeddedTimer : public TimerNode {
  protected:
   EmbeddedTimer() = default;
@@ -54,9 +54,9 @@ class Timer final : private EmbeddedTimer {
       : reactor_(reactor), on_fire_(std::move(on_fire)) {}
   ~Timer() { Disarm(); }
 
-  // Fires `delay` after Reactor::Now(), in place of an earlier deadline. If it
-  // is not positive, fires in the next timer step, never inline.
-  // InfiniteDuration(): never.
+  // Makes the timer fire `delay` after Reactor::Now(), and replaces a deadline
+  // set before. A delay that is not positive fires in the next timer step,
+  // never inline; absl::InfiniteDuration() never fires.
   void ArmAfter(absl::Duration delay) {
     ArmAt(reactor_.Now() + std::max(delay, absl::ZeroDuration()));
   }

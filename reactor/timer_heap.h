@@ -10,8 +10,8 @@
 
 namespace pollux {
 
-// What the heap orders: a base of classes that have a deadline, pinned in
-// memory while it is in a heap.
+// A node of the heap: a base of classes that have a deadline, pinned in memory
+// while it is in a heap.
 class TimerNode {
  public:
   TimerNode(const TimerNode&) = delete;
