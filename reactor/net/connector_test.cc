@@ -245,8 +245,8 @@ TEST_P(ConnectorTest, MayBeDeletedSoonFromItsResult) {
   ExpectConnected();
 }
 
-// On the fake kernel, so that the seconds take no time. With a full backlog, so
-// that connections are not made at once.
+// On the fake kernel, so that seconds pass at once, and with a full backlog, so
+// that connecting takes several attempts.
 class SlowConnectorTest : public testing::Test {
  protected:
   SlowConnectorTest() {

@@ -380,8 +380,8 @@ TEST_P(DatagramEndpointTest, CreateTellsWhatTheKernelRefusesAndLeaksNothing) {
   }
 }
 
-// One turn for what is received and what is sent: of bounded events, each of
-// the two would otherwise have its own share.
+// Receiving and sending are one event, so that an endpoint takes one share of
+// the bounded events of an iteration, not two.
 TEST_P(DatagramEndpointTest, SendingAndReceivingInOneIterationAreOneTurn) {
   OpenUdp();
   const Address to_a = *a_.socket->LocalAddress();

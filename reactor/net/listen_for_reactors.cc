@@ -10,12 +10,14 @@
 namespace pollux {
 namespace {
 
-// A second program of the same user, with SO_REUSEPORT, would not be refused
-// where the first one listens: the two would divide the clients. So the port is
-// bound without it first. That socket is closed again; a client that connects
-// in that instant is reset, and a program that takes the port in it makes the
-// bind that follows fail, or has SO_REUSEPORT itself. A port that the kernel
-// picks belongs to no other program.
+// Checks that no other program listens on the port, by binding it without
+// SO_REUSEPORT. With it, the kernel would not refuse a second program of the
+// same user, and the two would divide the clients.
+//
+// The socket is closed again. A client that connects in that instant is reset.
+// If another program takes the port in that instant, the next bind fails,
+// unless that program has SO_REUSEPORT itself. A port that the kernel picks
+// belongs to no other program.
 absl::Status CheckPortAvailable(Kernel& kernel, const Address& address,
                                 const ListenOptions& options) {
   if (address.port() == 0) return absl::OkStatus();
@@ -46,7 +48,7 @@ absl::StatusOr<std::vector<Socket>> ListenForReactors(
   sockets.push_back(*std::move(first));
   if (count == 1) return sockets;
 
-  // With the port that the kernel picked.
+  // The address with the port that the kernel picked.
   absl::StatusOr<Address> bound = sockets.front().LocalAddress();
   if (!bound.ok()) return bound.status();
   while (sockets.size() < count) {

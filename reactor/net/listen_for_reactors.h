@@ -13,24 +13,27 @@
 
 namespace pollux {
 
+// How several reactors share an address.
 enum class ListenerSharing : uint8_t {
   // A socket and a backlog for each reactor, at one port: the kernel divides
   // the connections by a hash of the peer's address. Not for unix sockets.
   // SO_REUSEPORT.
   kSocketEach,
   // One socket, with a descriptor for each reactor: an idle reactor accepts.
-  // They watch it with Trigger::kExclusive.
+  // The reactors watch it with Trigger::kExclusive.
   kOneSocket,
 };
 
-// Returns a listening socket for each of `count` reactors, at least 1; a single
-// reactor has one as Socket::Listen() makes it. A unix path is unlinked when
-// the socket at index 0 is closed: give that to the reactor that stops last, or
-// use ListenerGroup, which keeps count.
+// Returns a listening socket for each of `count` reactors; at least 1. With a
+// count of 1 it is the socket that Socket::Listen() returns. A unix path is
+// unlinked when the socket at index 0 is closed: give that socket to the
+// reactor that stops last, or use ListenerGroup, which counts its members. Any
+// thread.
 //
-// Fails, with a message for the operator, if the address cannot be had, which
-// includes one that another program shares with SO_REUSEPORT, unless `options`
-// asks for that. InvalidArgument for kSocketEach at a unix address.
+// Fails, with a message for the operator, if the address cannot be bound. An
+// address on which another program listens, even with SO_REUSEPORT, is refused
+// unless options.reuse_port is set. Fails with InvalidArgument for kSocketEach
+// at a unix address.
 absl::StatusOr<std::vector<Socket>> ListenForReactors(
     Kernel& kernel, const Address& address, const ListenOptions& options,
     ListenerSharing sharing, size_t count);

@@ -62,7 +62,7 @@ TEST_P(ListenForReactorsTest, SingleReactorDoesNotShareItsPort) {
                                                    ": Address already in use"));
 }
 
-// Though both have SO_REUSEPORT, and belong to one user.
+// Even though both use SO_REUSEPORT and belong to one user.
 TEST_P(ListenForReactorsTest, SecondProgramIsRefused) {
   const auto sockets = Listen("127.0.0.1:0", 2).value();
   const std::string where = Where(sockets[0]);
@@ -81,7 +81,7 @@ TEST_P(ListenForReactorsTest, BindsAGivenPortWhenItIsFree) {
 }
 
 TEST_P(ListenForReactorsTest, UnixSocketHasADescriptorForEachReactor) {
-  // Several runs of this test may be at work.
+  // Several runs of this test may be in progress.
   const std::string where =
       absl::StrCat("unix:@pollux-listen-for-reactors-test-", getpid());
   const auto sockets = Listen(where, 2).value();
@@ -106,7 +106,7 @@ TEST_P(ListenForReactorsTest, TcpPortCanBeOneSocket) {
           .value();
   ASSERT_EQ(sockets.size(), 2u);
   EXPECT_EQ(Where(sockets[0]), Where(sockets[1]));
-  // Not with SO_REUSEPORT.
+  // SO_REUSEPORT is not set.
   EXPECT_FALSE(Socket::Listen(*kernel_, sockets[0].LocalAddress().value(),
                               {.reuse_port = true})
                    .ok());

@@ -40,7 +40,8 @@ absl::Status ListenerGroup::Listen(Kernel& kernel, const Address& address) {
   if (strategy != Strategy::kExclusive || address_.unix_path().empty()) {
     return absl::OkStatus();
   }
-  // The first member may leave before the others.
+  // The group keeps the socket that unlinks the path, since the first member
+  // may leave before the others.
   absl::StatusOr<Socket> duplicate = slots_[0].socket.Duplicate();
   if (!duplicate.ok()) return duplicate.status();
   path_ = std::exchange(slots_[0].socket, *std::move(duplicate));
@@ -81,7 +82,7 @@ void ListenerGroup::Leave(size_t index) {
     slot.reactor.store(nullptr, std::memory_order_relaxed);
   }
   slot.member = nullptr;
-  // While the path is unlinked this member listens still: see Socket.
+  // This member still listens while the path is unlinked: see Socket.
   if (remaining_.fetch_sub(1, std::memory_order_acq_rel) == 1) path_.Close();
 }
 
@@ -101,9 +102,10 @@ void ListenerGroup::HandOff(Member& acceptor, Socket connection) {
     }
     absl::MutexLock lock(&slot.mutex);
     Reactor* const reactor = slot.reactor.load(std::memory_order_relaxed);
-    // It has just left: another one is asked.
+    // The member has just left: choose another one.
     if (reactor == nullptr) continue;
-    // Counted before it is there, so that the next one goes elsewhere.
+    // The connection counts before it arrives, so that the next one goes
+    // elsewhere.
     const absl::Status status =
         reactor->Post([&slot, connection = std::move(connection),
                        count = Count(slot)]() mutable {

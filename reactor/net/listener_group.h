@@ -27,9 +27,9 @@ namespace pollux {
 //   auto member = (*group)->Join(index, reactor, handler);
 //
 // Owned by the code that starts the reactors. Made before them and destroyed
-// after them: connections on their way from one to another are still counted
-// when they go. Join() and the members belong to the reactors' threads; the
-// rest may be used by any. Each method documents how it fails.
+// after them, since connections in flight between reactors are counted until
+// they are destroyed. Join() and the members belong to the reactors' threads;
+// any thread may use the rest. Each method documents how it fails.
 class ListenerGroup final {
  public:
   enum class Strategy : uint8_t {
@@ -42,7 +42,7 @@ class ListenerGroup final {
     kExclusive,
     // The first reactor accepts, and hands each connection to the reactor that
     // has fewest: for few connections that each make much work. When the first
-    // leaves, no more are accepted.
+    // member leaves, no more connections are accepted.
     kHandOff,
   };
 
@@ -96,8 +96,8 @@ class ListenerGroup final {
   };
 
   // The share of one reactor: accepts until it is destroyed, on the reactor's
-  // thread, and gets no connections from then on. Those that are on their way
-  // to it are closed. The last one that accepts unlinks a unix path.
+  // thread, and gets no connections from then on. Connections in flight to it
+  // are closed. The last member that accepts unlinks a unix path.
   class Member final : private Listener::Handler {
    public:
     ~Member();
@@ -146,10 +146,10 @@ class ListenerGroup final {
     std::atomic<uint64_t> accepted = 0;
     std::atomic<uint64_t> active = 0;
     std::atomic<uint64_t> dropped = 0;
-    // Held while it leaves and while a connection is posted to its reactor,
-    // which so is not gone.
+    // Held while the member leaves and while a connection is posted to its
+    // reactor, so that the reactor is not destroyed meanwhile.
     absl::Mutex mutex;
-    // Null until it has joined, and when it has left.
+    // Null until the member has joined, and after it has left.
     std::atomic<Reactor*> reactor = nullptr;
     // Its thread only; null when it has left.
     Member* member = nullptr;
@@ -175,8 +175,8 @@ class ListenerGroup final {
   std::vector<Slot> slots_;
   // Members that have not left.
   std::atomic<size_t> remaining_;
-  // With kExclusive at a unix path: the descriptor whose end unlinks it. Closed
-  // by the last member, or with the group.
+  // With kExclusive at a unix path: the socket that unlinks the path when it is
+  // closed, by the last member or with the group.
   Socket path_;
   // The acceptor's thread only: whose turn it is among equals.
   size_t next_ = 0;

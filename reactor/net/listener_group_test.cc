@@ -222,7 +222,7 @@ TEST_P(HandOffTest, MemberThatHasLeftGetsNoMore) {
 
 TEST_P(HandOffTest, ReactorOfAMemberThatHasLeftMayBeDestroyed) {
   Join();
-  // Nothing is on its way to the last.
+  // No connection is in flight to the last member.
   workers_[2]->member.reset();
   workers_[2]->connections.clear();
   FakeScheduler others(world_);
@@ -233,7 +233,7 @@ TEST_P(HandOffTest, ReactorOfAMemberThatHasLeftMayBeDestroyed) {
   ASSERT_TRUE(others.RunUntil([&] { return Accepted() >= 4; }));
 }
 
-// What a client meets at kPath.
+// Returns the errno with which a client's connect(2) to kPath fails, or 0.
 int ErrorOfConnect(Kernel& kernel) {
   const Address address = *Address::Parse(absl::StrCat("unix:", kPath));
   const Socket client(
@@ -243,7 +243,7 @@ int ErrorOfConnect(Kernel& kernel) {
       .error();
 }
 
-// Nobody accepts any more, so nobody may wait for that.
+// No member accepts any more, so no client may wait in the backlog.
 TEST_P(HandOffTest, FirstMemberUnlinksTheUnixPath) {
   group_.reset();
   Create(absl::StrCat("unix:", kPath));
@@ -268,7 +268,7 @@ TEST_P(ExclusiveTest, LastMemberUnlinksTheUnixPath) {
     workers_[i]->member.reset();
   }
   EXPECT_EQ(ErrorOfConnect(kernel_), ENOENT);
-  // Nor does anything of it listen any more.
+  // No socket of the group listens any more either.
   const Socket next =
       *Socket::Listen(kernel_, *Address::Parse(absl::StrCat("unix:", kPath)));
   group_.reset();
@@ -295,7 +295,7 @@ TEST_P(ExclusiveTest, OthersGoOnWhenTheFirstMemberOfAUnixPathLeaves) {
   EXPECT_TRUE(workers_[0]->connections.empty());
 }
 
-// Though both have SO_REUSEPORT, and belong to one user.
+// Even though both use SO_REUSEPORT and belong to one user.
 TEST_P(ListenerGroupTest, SecondGroupAtItsAddressIsRefused) {
   const auto second = ListenerGroup::Create(kernel_, group_->address(),
                                             kMembers, {.strategy = GetParam()});
@@ -345,7 +345,7 @@ TEST_P(ListenerGroupDeathTest, JoiningTwiceIsABug) {
                "member 1 has joined before");
 }
 
-// Keeps what the listeners are watched for.
+// Remembers the events for which the last listener was added to epoll.
 class WatchingKernel final : public InterceptingKernel {
  public:
   using InterceptingKernel::InterceptingKernel;

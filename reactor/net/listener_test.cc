@@ -172,7 +172,7 @@ TEST_P(ListenerTest, AcceptsAllWhoWaitBeforeItCloses) {
 
 TEST_P(ListenerTest, MayBeClosedFromItsCallback) {
   on_accept_ = [this] {
-    // The second event may bring two; this is the first of them.
+    // The second event may accept two connections; this is the first of them.
     if (connections_.size() == 2) listener_->AcceptWaitingAndClose();
   };
   std::vector<End> clients;
@@ -180,7 +180,7 @@ TEST_P(ListenerTest, MayBeClosedFromItsCallback) {
   EXPECT_TRUE(RunUntilAccepted(4));
   reactor_->RunOnce(absl::ZeroDuration());
   EXPECT_EQ(counters().backoffs, 0u);
-  // Four connections, the end of the backlog, and nothing on what is closed.
+  // Four connections, the end of the backlog, and no call on the closed socket.
   EXPECT_EQ(accept_calls(), 5);
 }
 
@@ -434,7 +434,7 @@ TEST_P(ListenerTest, LeavesNothingOpenWhenItIsClosed) {
   listener_.reset();
   const auto before = calls_.open_descriptors();
   Listen({});
-  // Its socket, and the reserve.
+  // The listening socket and the reserve descriptor.
   EXPECT_EQ(calls_.open_descriptors().size(), before.size() + 2);
   listener_->AcceptWaitingAndClose();
   EXPECT_EQ(calls_.open_descriptors(), before);
@@ -497,7 +497,7 @@ TEST_P(ListenerOptionsDeathTest, OptionsOutOfRangeAreBugs) {
   EXPECT_DEATH(Listen({.max_accepts_per_event = 0}), "max_accepts_per_event");
   EXPECT_DEATH(Listen({.backoff = absl::ZeroDuration()}), "backoff");
   EXPECT_DEATH(Listen({.trigger = Trigger::kOneShot}), "trigger");
-  // An edge would not be told again for what one event leaves.
+  // An edge would not be reported again for connections that one event leaves.
   EXPECT_DEATH(Listen({.trigger = Trigger::kEdge}), "trigger");
 }
 

@@ -23,8 +23,7 @@ namespace {
 
 constexpr int kOn = 1;
 
-// Far more than the kernel keeps a connection for, and far below what an int
-// takes.
+// Far longer than the kernel defers a connection, and its seconds fit an int.
 constexpr absl::Duration kMaxDeferAccept = absl::Hours(1);
 
 // It lies in every connection.

@@ -30,9 +30,9 @@ struct ListenOptions {
   // belong to one user. socket(7).
   bool reuse_port = false;
 
-  // Connections come with their first bytes, or after so long:
-  // TCP_DEFER_ACCEPT, in whole seconds, rounded up; 0 for at once. At most an
-  // hour. tcp(7).
+  // How long a connection is deferred until its first bytes arrive:
+  // TCP_DEFER_ACCEPT, in whole seconds, rounded up; 0 accepts at once. At most
+  // an hour. tcp(7).
   absl::Duration defer_accept = absl::ZeroDuration();
 
   // Of the connections: TCP_CONGESTION, as in

@@ -29,7 +29,7 @@ absl::Status Stream::Start() {
 
 void Stream::StartReading() {
   if (!buffers_.is_in_use_) return OnReady({.readable = true});
-  // Level-triggered: the loop reports what has come.
+  // Level-triggered, so the loop reports the input that has arrived.
   if (!Watch(Interest::kRead, Trigger::kLevel).ok()) {
     End(CloseReason::kBroken, ENOMEM);
   }
@@ -103,7 +103,7 @@ void Stream::DiscardInput() {
 void Stream::LingerWhenSent() {
   DiscardInput();
   if (is_open() && output_state_ == Output::kOpen) {
-    // What was discarded beside the output does not count.
+    // Input that was discarded beside the output does not count.
     backlog().linger_bytes_left = options().max_linger_bytes;
     output_state_ = Output::kShutdownWhenSent;
   }
@@ -151,7 +151,8 @@ void Stream::ResumeInput() {
 
 bool Stream::HasUnreadInput() {
   if (!is_open()) return false;
-  // What was presented and not consumed was looked at.
+  // Bytes that were presented and not consumed do not count: the handler has
+  // seen them. While input is paused, kept bytes are still to be presented.
   if (!presenting_ && (paused_ || present_again_) && backlog_ &&
       !backlog_->unconsumed.empty()) {
     return true;
@@ -413,7 +414,7 @@ void Stream::EndInOrder() {
 void Stream::UpdateInterest() {
   const bool reads = ReadsInput();
   if (parked_ && !reads) return;
-  // A peer that leaves while its input is paused is noticed by its FIN.
+  // While input is paused, the FIN is the only sign that the peer has left.
   const bool watches_peer = paused_ && !lingering_ && !end_of_input_ &&
                             !peer_finished_ &&
                             output_state_ != Output::kCloseWhenSent;

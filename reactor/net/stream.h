@@ -44,8 +44,7 @@ class Stream final : private IoHandler {
     kLingered,
     // The peer reset the connection, or it broke: nothing more can be sent.
     kBroken,
-    // A file was shorter than what was to be sent of it: see
-    // StreamOptions::short_file.
+    // A file was shorter than the range to send: see StreamOptions::short_file.
     kFileTruncated,
   };
 
@@ -60,17 +59,18 @@ class Stream final : private IoHandler {
     // can still be sent.
     virtual void OnEndOfInput() = 0;
 
-    // The peer sends no more (FIN), and this became known while input was
-    // paused: it may have left, or may still read. Called at most once. What it
-    // sent before is presented after ResumeInput(), and OnEndOfInput() follows.
+    // The peer has sent a FIN while input was paused or discarded: it may have
+    // left, or may still read. Called at most once. After a pause, bytes that
+    // the peer sent before are presented after ResumeInput(), and
+    // OnEndOfInput() follows.
     virtual void OnPeerFinished() {}
 
     // Output had reached the high watermark, and is down to the low one.
     virtual void OnOutputDrained() = 0;
 
-    // With ShortFile::kFinish: a file was too short. The `unsent_bytes` that
-    // were written from there on are dropped, what is written from now on goes
-    // nowhere, and the stream lingers until OnClosed(kFileTruncated).
+    // With ShortFile::kFinish: a file was too short. The `unsent_bytes` written
+    // after its end are dropped, later writes are ignored, and the stream
+    // lingers until OnClosed(kFileTruncated).
     virtual void OnFileTruncated(uint64_t unsent_bytes) { (void)unsent_bytes; }
 
     // The socket is closed. Told once, and not for Close(), Abort() or the
@@ -96,8 +96,8 @@ class Stream final : private IoHandler {
 
   // Reads at once, and calls the handler from inside, for a connection whose
   // first bytes came with it (ListenOptions::defer_accept). If that ends it, it
-  // was never watched, which saves two calls. Called from inside the callback
-  // of another stream with the same StreamBuffers, it reads in the next
+  // was never watched, which saves two calls. When called from inside the
+  // callback of another stream with the same StreamBuffers, reads in the next
   // iteration instead. If the socket cannot be watched, OnClosed() reports it.
   void StartReading();
 
@@ -120,8 +120,8 @@ class Stream final : private IoHandler {
   void WriteShared(absl::string_view bytes, Lease lease);
 
   // Part of a file. If it turns out to be shorter, that is kFileTruncated.
-  // sendfile(2), which has no flag against SIGPIPE: the process must ignore
-  // that signal.
+  // sendfile(2) has no flag against SIGPIPE: the program must block or ignore
+  // that signal, as BlockSigPipe() does.
   void WriteFile(FileRange range);
 
   // Sends in the next iteration, which then does not wait, what was written
@@ -160,10 +160,10 @@ class Stream final : private IoHandler {
   // told.
   void LingerWhenSent();
 
-  // Throws away what comes from now on, up to StreamOptions::max_linger_bytes;
-  // output can still be sent. Input is no longer presented; its end is reported
-  // by OnPeerFinished(). For a peer that sends what will not be read, and that
-  // may read only when it has sent everything.
+  // Discards input from now on, up to StreamOptions::max_linger_bytes, after
+  // which nothing more is read; output can still be sent. OnPeerFinished()
+  // reports the end of the input. For a peer that sends what will not be used,
+  // and that may read only after it has sent everything.
   void DiscardInput();
 
   // Closes the socket at once, without a word to the handler. Output that the
@@ -186,7 +186,8 @@ class Stream final : private IoHandler {
   // Bytes that were kept are presented in the next iteration.
   void ResumeInput();
 
-  // Whether something has come that was not presented yet. recv(2), MSG_PEEK.
+  // Returns true if input has arrived that was not presented yet. recv(2),
+  // MSG_PEEK.
   bool HasUnreadInput();
 
  private:

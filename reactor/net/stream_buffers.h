@@ -16,14 +16,13 @@
 
 namespace pollux {
 
-// What a stream does when a file is shorter than the range of it that was to be
-// sent.
+// What a stream does when a file is shorter than the range to send.
 enum class ShortFile : uint8_t {
-  // Resets the connection: the peer cannot take what it got for the whole.
+  // Resets the connection, so that the peer cannot take the part for the whole.
   kReset,
   // Ends the output there with a FIN and discards input as LingerWhenSent()
-  // does, so that the peer gets what was sent before: for protocols that
-  // announce the length, so that the peer sees what is missing.
+  // does, so that the peer receives what was sent before. For protocols that
+  // announce the length, by which the peer notices the missing bytes.
   kFinish,
 };
 
@@ -61,7 +60,8 @@ struct StreamOptions {
 // its largest use, and for streams that keep something, the spare ones used up.
 class StreamBuffers {
  public:
-  // CHECKs that the options are in their ranges.
+  // Copies `options`, and CHECKs that they are in their ranges. `reactor` must
+  // outlive this object.
   StreamBuffers(Reactor& reactor, const StreamOptions& options);
   ~StreamBuffers();
   StreamBuffers(const StreamBuffers&) = delete;
@@ -101,9 +101,9 @@ class StreamBuffers {
     size_t counted_bytes = 0;
   };
 
-  // One stream's use of what is shared, for as long as its callback runs.
-  // CHECKs that no other stream's callback is running: it would be given the
-  // other's bytes.
+  // A stream's use of the shared buffers, for the duration of its callback.
+  // CHECKs that no other stream's callback is running, since the bytes of the
+  // two would be mixed up.
   class Use {
    public:
     explicit Use(StreamBuffers& buffers);
@@ -133,7 +133,7 @@ class StreamBuffers {
   std::vector<std::unique_ptr<Backlog>> spare_;
   Gauge kept_;
   size_t peak_bytes_ = 0;
-  // While the callback of one of the streams runs.
+  // Whether the callback of one of the streams is running.
   bool is_in_use_ = false;
 };
 

@@ -197,9 +197,9 @@ TEST_P(StreamFilesTest, AShortFileMayEndInOrder) {
       received += client_.Read();
       return received == "head short" && server_.truncated_bytes > 0;
     }));
-    // What was missing of the file, and what was behind it.
+    // The missing part of the file, and the bytes written after it.
     EXPECT_EQ(server_.truncated_bytes, 95u + 4u);
-    // What comes too late goes nowhere.
+    // Later writes are ignored.
     stream().output() += "late";
     stream().Flush();
     client_.Write("more input, which is discarded");

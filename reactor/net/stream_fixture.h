@@ -63,7 +63,7 @@ struct Server final : Stream::Handler {
   int ends_of_input = 0;
   int peer_finishes = 0;
   int drains = 0;
-  // What OnFileTruncated() was told, added up.
+  // The sum of the arguments of OnFileTruncated().
   uint64_t truncated_bytes = 0;
   std::vector<Close> closes;
   // Of the last one.
@@ -122,7 +122,7 @@ class StreamTest : public ReactorFixture {
     calls_.Clear();
   }
 
-  // With options that have changed.
+  // Opens the streams anew, after options_ has changed.
   void Reopen() {
     Drop();
     buffers_ = nullptr;
@@ -201,7 +201,7 @@ class StreamTest : public ReactorFixture {
   int sends() const { return calls_.Count(SyscallKind::kSend); }
   int receives() const { return calls_.Count(SyscallKind::kRecv); }
 
-  // With the options of the first call.
+  // Returns the shared buffers, created with the options_ at the first call.
   StreamBuffers& buffers() {
     if (buffers_ == nullptr) {
       buffers_ = std::make_unique<StreamBuffers>(*reactor_, options_);

@@ -855,7 +855,7 @@ TEST_P(StreamTest, PausedItReportsThatThePeerHasFinished) {
   client_.Write("last");
   client_.ShutdownWrite();
   ASSERT_TRUE(RunUntil([&] { return server_.peer_finishes > 0; }));
-  // Once, although it holds.
+  // Only once, although the condition persists.
   EXPECT_TRUE(IsIdle());
   EXPECT_EQ(server_.peer_finishes, 1);
   EXPECT_EQ(server_.ends_of_input, 0);
